@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The objects weft knows, as Kubernetes defines them (v1 Service, discovery.k8s.io/v1 EndpointSlice, v1 Node),
+ * reduced to the fields that decide. Plain data: every pointer is owned by the object; strings are never NULL
+ * unless said so. Ports in host order.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weft/service.h"
+
+enum object_kind {
+	OBJECT_SERVICE,
+	OBJECT_SLICE,
+	OBJECT_NODE,
+};
+
+struct service_port {
+	char *name; /* "" if it has none */
+	uint16_t port;
+	uint8_t protocol;
+};
+
+struct service {
+	/* Why weft leaves this service alone ("headless", "ExternalName", ...); NULL if it is balanced. */
+	char *ignored;
+	struct addr cluster_ips[2]; /* one of each family at the most */
+	size_t n_cluster_ips;
+	struct service_port *ports;
+	size_t n_ports;
+	enum algorithm algorithm;  /* annotation weft.dev/lb; default random */
+	bool affinity;		   /* sessionAffinity: ClientIP */
+	uint32_t affinity_s;	   /* default 10800 */
+	bool local_only;	   /* internalTrafficPolicy: Local */
+	bool publish_not_ready;	   /* publishNotReadyAddresses */
+};
+
+struct slice_port {
+	char *name; /* "" if it has none; pairs with the service's port of the same name */
+	uint16_t port; /* zero: none given, such a port is skipped */
+	uint8_t protocol;
+};
+
+struct endpoint {
+	struct addr address;
+	bool ready;	  /* conditions.ready; absent means true */
+	bool serving;	  /* conditions.serving; absent means ready */
+	bool terminating; /* conditions.terminating; absent means false */
+	char *node;	  /* nodeName; "" if absent */
+	char *zone;	  /* "" if absent */
+	char *pod;	  /* targetRef.uid, else its name, else "" */
+	char **hint_zones;
+	size_t n_hint_zones;
+	char **hint_nodes;
+	size_t n_hint_nodes;
+};
+
+struct slice {
+	char *service; /* label kubernetes.io/service-name; "" if it has none, then nothing uses it */
+	bool v6;
+	uint32_t weight; /* annotation weft.dev/weight of each endpoint, 0 to MAX_WEIGHT; default 1 */
+	struct slice_port *ports;
+	size_t n_ports;
+	struct endpoint *endpoints; /* an EndpointSlice endpoint with several addresses stands once: the first */
+	size_t n_endpoints;
+};
+
+struct node {
+	char *zone; /* label topology.kubernetes.io/zone; "" if absent */
+};
+
+struct object {
+	enum object_kind kind;
+	char *namespace; /* "default" if a namespaced object says none; "" for a node */
+	char *name;
+	char *place; /* where it was read: "dir/file.yaml:12", for messages */
+	union {
+		struct service service;
+		struct slice slice;
+		struct node node;
+	};
+};
+
+/* Frees all that the object owns, then zeroes it. */
+void object_done(struct object *object);
+
+/* Do both mean the same? `place` does not count. */
+bool object_equal(const struct object *a, const struct object *b);
+
+/* A growing list; zero-initialised is empty. */
+struct objects {
+	struct object *items;
+	size_t count;
+	size_t room;
+};
+
+void objects_done(struct objects *list);
+
+/* Appends a zeroed object; returns it, or NULL without memory. It stays valid until the next append. */
+struct object *objects_add(struct objects *list);
