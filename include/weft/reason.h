@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Why the kernel did what it did: the key of the per-CPU map `stats`, one number for every decision and every
- * bail-out. Numbers are part of the ABI; `weft get stats` prints the names without the prefix, in small letters.
+ * Why the kernel did what it did: one number for every decision and every bail-out. Numbers are part of the
+ * ABI.
  */
 #pragma once
+
+#include "weft/abi.h"
 
 enum reason {
 	/* Decisions. */
@@ -39,3 +41,37 @@ enum reason {
 
 	REASON_COUNT,
 };
+
+/*
+ * Map `stats`, one row per CPU: how often each reason came up. The fields stand in the order of the numbers, so
+ * that programs count by number and people read names; a test holds the two lists against each other.
+ */
+struct stats_row {
+	uint64_t connect_balanced;
+	uint64_t connect_other;
+	uint64_t connect_direct;
+	uint64_t sendmsg_balanced;
+	uint64_t sendmsg_sticky;
+	uint64_t sendmsg_other;
+	uint64_t recvmsg_restored;
+	uint64_t recvmsg_other;
+	uint64_t getpeername_restored;
+	uint64_t getpeername_other;
+	uint64_t refused_empty;
+	uint64_t refused_no_local;
+	uint64_t affinity_kept;
+	uint64_t affinity_new;
+	uint64_t affinity_expired;
+	uint64_t affinity_moved;
+	uint64_t slot_retry;
+	uint64_t cursor_missing;
+	uint64_t affinity_full;
+	uint64_t udp_pair_evicted;
+	uint64_t slot_missing;
+	uint64_t endpoint_missing;
+	uint64_t family_mismatch;
+	uint64_t storage_failed;
+	uint64_t protocol_other;
+};
+
+_Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

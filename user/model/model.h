@@ -40,6 +40,9 @@ bool model_next_dirty(struct model *model, struct model_service *ret);
 
 void model_mark_all_dirty(struct model *model);
 
+/* One service by name; false if neither it nor a slice of it is there. */
+bool model_find(struct model *model, const char *namespace, const char *name, struct model_service *ret);
+
 /* Calls for every service there is, in order of namespace and name, until one call returns non-zero; returns
  * that, or 0. */
 typedef int model_service_fn(void *arg, const struct model_service *service);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * connect(): TCP and connected UDP. The hooks run under the socket's lock, so its storage needs none of its
+ * own.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/count.h"
+#include "lib/route.h"
+
+/* Remembers what was dialled, or forgets what was dialled before. */
+static inline void connect_remember(struct bpf_sock *sk, const struct service_key *dialled,
+				    enum verdict verdict, const struct target *target)
+{
+	uint64_t flags = verdict == VERDICT_SEND ? BPF_SK_STORAGE_GET_F_CREATE : 0;
+	struct sock_state *state = bpf_sk_storage_get(&sock_state, sk, NULL, flags);
+
+	if (!state) {
+		if (flags)
+			count(REASON_STORAGE_FAILED);
+		return;
+	}
+	__builtin_memset(state, 0, sizeof(*state));
+	if (verdict != VERDICT_SEND)
+		return;
+	state->dialled = dialled->address;
+	state->dialled_port = dialled->port;
+	state->address = target->address;
+	state->port = target->port;
+	state->service = target->service;
+	state->endpoint = target->endpoint;
+}
+
+static inline enum verdict connect_route(const struct service_key *dialled, uint64_t client,
+					 struct target *ret)
+{
+	struct service_row service;
+	enum verdict verdict;
+
+	if (!service_find(dialled, &service)) {
+		count(REASON_CONNECT_OTHER);
+		if (bpf_map_lookup_elem(&endpoint_index, dialled))
+			count(REASON_CONNECT_DIRECT);
+		return VERDICT_LEAVE;
+	}
+	verdict = route_service(dialled, &service, client, ret);
+	if (verdict == VERDICT_SEND)
+		count(REASON_CONNECT_BALANCED);
+	return verdict;
+}
+
+static __always_inline enum verdict connect_decide(struct bpf_sock_addr *ctx,
+						   const struct service_key *dialled, struct target *ret)
+{
+	struct bpf_sock *sk = ctx->sk;
+	enum verdict verdict;
+
+	if (dialled->protocol != IPPROTO_TCP && dialled->protocol != IPPROTO_UDP) {
+		count(REASON_PROTOCOL_OTHER);
+		return VERDICT_LEAVE;
+	}
+	verdict = connect_route(dialled, bpf_get_netns_cookie(ctx), ret);
+	if (sk)
+		connect_remember(sk, dialled, verdict, ret);
+	return verdict;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading the rows of user space, safely while they change. */
+#pragma once
+
+#include "lib/addr.h"
+#include "maps.h"
+
+/*
+ * Copies the row under its lock; the pointer is not used again. A row that is read where it lies can turn into
+ * another service's between two fields, as the kernel reuses freed elements at once.
+ */
+static inline bool service_find(const struct service_key *key, struct service_row *ret)
+{
+	struct service_row *row = bpf_map_lookup_elem(&services, key);
+
+	if (!row)
+		return false;
+	bpf_spin_lock(&row->lock);
+	ret->id = row->id;
+	ret->generation = row->generation;
+	ret->slot_count = row->slot_count;
+	ret->algorithm = row->algorithm;
+	ret->flags = row->flags;
+	ret->affinity_s = row->affinity_s;
+	bpf_spin_unlock(&row->lock);
+	return true;
+}
+
+/* The flags of an endpoint in a service; zero if it is none of its. */
+static inline uint32_t member_flags(uint32_t service, uint64_t endpoint)
+{
+	struct member_key key = { .endpoint = endpoint, .service = service };
+	struct member_row *row = bpf_map_lookup_elem(&members, &key);
+
+	return row ? row->flags : 0;
+}
+
+/* Where an endpoint is. */
+struct target {
+	struct addr address;
+	uint64_t endpoint;
+	uint32_t service;
+	uint16_t port; /* host order */
+};
+
+static inline bool endpoint_find(uint64_t id, struct target *ret)
+{
+	struct endpoint_row *row = bpf_map_lookup_elem(&endpoints, &id);
+
+	if (!row)
+		return false;
+	ret->address = row->address;
+	ret->port = row->port;
+	ret->endpoint = id;
+	return true;
+}

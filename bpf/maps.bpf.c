@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The one definition of every map, of the configuration and of the licence. */
+#include "maps.h"
+
+struct services_map services SEC(".maps");
+struct slots_map slots SEC(".maps");
+struct endpoints_map endpoints SEC(".maps");
+struct endpoint_index_map endpoint_index SEC(".maps");
+struct members_map members SEC(".maps");
+struct names_map names SEC(".maps");
+struct meta_map meta SEC(".maps");
+struct service_state_map service_state SEC(".maps");
+struct affinity_map affinity SEC(".maps");
+struct stats_map stats SEC(".maps");
+struct sock_state_map sock_state SEC(".maps");
+struct udp_state_map udp_state SEC(".maps");
+
+const volatile bool can_set_retval = false;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

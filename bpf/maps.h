@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map, declared; maps.bpf.c defines them once, and the objects are linked into one. */
+#pragma once
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+#include "weft/limits.h"
+#include "weft/reason.h"
+#include "weft/service.h"
+#include "weft/state.h"
+
+/* Written by user space. Rows are made without preallocation: capacities are for the largest of clusters. */
+
+struct services_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, struct service_key);
+	__type(value, struct service_row);
+};
+
+struct slots_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SLOTS);
+	__type(key, struct slot_key);
+	__type(value, struct slot_row);
+};
+
+struct endpoints_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, uint64_t);
+	__type(value, struct endpoint_row);
+};
+
+struct endpoint_index_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, struct service_key);
+	__type(value, uint64_t);
+};
+
+struct members_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_MEMBERS);
+	__type(key, struct member_key);
+	__type(value, struct member_row);
+};
+
+struct names_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_NAMES);
+	__type(key, uint32_t);
+	__type(value, struct name_row);
+};
+
+struct meta_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct meta_row);
+};
+
+/* Written by the kernel. */
+
+struct service_state_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, uint32_t);
+	__type(value, struct service_state);
+};
+
+struct affinity_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_AFFINITY);
+	__type(key, struct affinity_key);
+	__type(value, struct affinity_row);
+};
+
+struct stats_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct stats_row);
+};
+
+struct sock_state_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sock_state);
+};
+
+struct udp_state_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct udp_state);
+};
+
+extern struct services_map services SEC(".maps");
+extern struct slots_map slots SEC(".maps");
+extern struct endpoints_map endpoints SEC(".maps");
+extern struct endpoint_index_map endpoint_index SEC(".maps");
+extern struct members_map members SEC(".maps");
+extern struct names_map names SEC(".maps");
+extern struct meta_map meta SEC(".maps");
+extern struct service_state_map service_state SEC(".maps");
+extern struct affinity_map affinity SEC(".maps");
+extern struct stats_map stats SEC(".maps");
+extern struct sock_state_map sock_state SEC(".maps");
+extern struct udp_state_map udp_state SEC(".maps");
+
+/* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */
+extern const volatile bool can_set_retval;

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* source -> model -> plan -> kern, once per turn of the loop. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "kern/load.h"
+#include "model/model.h"
+#include "plan/diff.h"
+#include "plan/view.h"
+#include "source/source.h"
+
+enum {
+	/* Rows that were retired wait this long, so that one grace period serves many changes. */
+	REAP_MS = 200,
+	/* Where the kernel cannot tell when the last reader is gone, time must: readers take microseconds. */
+	REAP_BLIND_MS = 1000,
+	RETRY_MS = 1000,
+};
+
+struct agent {
+	const struct agent_options *options;
+	uv_loop_t loop;
+	uv_prepare_t turn;
+	uv_timer_t reap, retry;
+	uv_signal_t signals[2];
+	struct kern kern;
+	struct model *model;
+	struct source *source;
+	struct present *present;
+	bool pending;	 /* the model may have changed since the last sync */
+	bool conflicted; /* a want was not met because another service holds its address */
+	bool swept;	 /* rows of services that nobody knows any more were looked for */
+	bool ready;
+};
+
+static void split_name(const char *full, char namespace[NAME_SIZE], const char **ret_name)
+{
+	const char *slash = strchr(full, '/');
+	size_t length = slash ? (size_t)(slash - full) : 0;
+
+	memcpy(namespace, full, length);
+	namespace[length] = '\0';
+	*ret_name = slash ? slash + 1 : full;
+}
+
+static int plan_one(struct agent *a, const struct model_service *service, struct plan *plan)
+{
+	struct diff_options options = { .keep = !source_complete(a->source) };
+	struct vantage vantage = { a->options->node, model_zone(a->model, a->options->node) };
+	_cleanup_(wants_done) struct wants wants = { 0 };
+	const char *holder = NULL;
+	char name[NAME_SIZE];
+	int error;
+
+	snprintf(name, sizeof(name), "%s/%s", service->namespace, service->name);
+	error = view_build(service, &vantage, &wants);
+	if (!error)
+		error = diff_service(a->present, name, &wants, &options, plan, &holder);
+	if (!error && holder) {
+		a->conflicted = true;
+		log_line(LOG_WARN, "%s: Service %s: an address and port of it belong to %s; left to that one",
+			 service->service ? service->service->place : "", name, holder);
+	}
+	return error;
+}
+
+/* Rows from before our time whose service is in no object: possible only after a restart. */
+static int plan_forgotten(struct agent *a, struct plan *plan)
+{
+	struct diff_options options = { .keep = false };
+	struct name_entry *entry, *next;
+	struct model_service service;
+	struct wants none = { 0 };
+	char namespace[NAME_SIZE];
+	const char *name, *holder;
+	int error = 0;
+
+	if (a->swept || !source_complete(a->source))
+		return 0;
+	a->swept = true;
+	HASH_ITER(by_id, a->present->names_by_id, entry, next) {
+		if (error || !entry->services)
+			continue;
+		split_name(entry->text, namespace, &name);
+		if (!model_find(a->model, namespace, name, &service))
+			error = diff_service(a->present, entry->text, &none, &options, plan, &holder);
+	}
+	/* What was kept while objects were missing can go now. */
+	model_mark_all_dirty(a->model);
+	return error;
+}
+
+static int plan_dirty(struct agent *a, struct plan *plan)
+{
+	struct model_service service;
+	int error = 0;
+
+	while (!error && model_next_dirty(a->model, &service))
+		error = plan_one(a, &service, plan);
+	return error;
+}
+
+/* Reads the kernel anew: after a start, and after a plan that was not carried out whole. */
+static int read_present(struct agent *a, struct why *why)
+{
+	_cleanup_(present_freep) struct present *present = NULL;
+	int error = present_new(&present);
+
+	if (!error)
+		error = kern_read(&a->kern, true, present, why);
+	if (error)
+		return error;
+	present_free(a->present);
+	a->present = TAKE_PTR(present);
+	a->swept = false;
+	model_mark_all_dirty(a->model);
+	return 0;
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct agent *a = timer->data;
+	struct why why = { "" };
+
+	if (read_present(a, &why)) {
+		log_line(LOG_ERROR, "%s; trying again", why.text);
+		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		return;
+	}
+	a->pending = true;
+}
+
+static void on_reap(uv_timer_t *timer)
+{
+	struct agent *a = timer->data;
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	struct why why = { "" };
+	int error;
+
+	kern_barrier(&a->kern);
+	error = present_reap(a->present, &plan);
+	if (!error)
+		error = kern_apply(&a->kern, &plan, &why);
+	/* What was freed may be reused after one more, which is better waited for now than before an update. */
+	kern_barrier(&a->kern);
+	if (error) {
+		log_line(LOG_ERROR, "%s; reading the kernel anew", why.text);
+		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		return;
+	}
+	log_line(LOG_DEBUG, "deleted %zu retired rows", plan_count_deletes(&plan));
+	if (present_has_garbage(a->present))
+		uv_timer_start(&a->reap, on_reap, REAP_MS, 0);
+}
+
+static int plan_and_apply(struct agent *a, struct why *why)
+{
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	int error = plan_forgotten(a, &plan);
+
+	if (!error)
+		error = plan_dirty(a, &plan);
+	if (!error && !plan_is_empty(&plan))
+		error = kern_apply(&a->kern, &plan, why);
+	if (error)
+		return error;
+	if (plan_count_puts(&plan) || plan_count_deletes(&plan))
+		log_line(LOG_INFO, "applied %zu puts, %zu deletes", plan_count_puts(&plan),
+			 plan_count_deletes(&plan));
+	if (a->conflicted && plan.deletes[TABLE_SERVICES].count) {
+		a->conflicted = false;
+		a->pending = true;
+		model_mark_all_dirty(a->model);
+	}
+	return 0;
+}
+
+/* The one place where wanted and present meet. */
+static void agent_sync(struct agent *a)
+{
+	struct why why = { "out of memory" };
+
+	a->pending = false;
+	if (plan_and_apply(a, &why)) {
+		log_line(LOG_ERROR, "%s; reading the kernel anew", why.text);
+		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		return;
+	}
+	if (present_has_garbage(a->present) && !uv_is_active((uv_handle_t *)&a->reap))
+		uv_timer_start(&a->reap, on_reap, a->kern.no_barrier ? REAP_BLIND_MS : REAP_MS, 0);
+	if (!a->ready && !a->pending) {
+		a->ready = true;
+		log_line(LOG_INFO, "ready");
+	}
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	struct agent *a = turn->data;
+
+	while (a->pending)
+		agent_sync(a);
+}
+
+static void on_changed(void *arg)
+{
+	struct agent *a = arg;
+
+	a->pending = true;
+}
+
+static void on_say(void *arg _unused_, bool bad, const char *line)
+{
+	log_line(bad ? LOG_ERROR : LOG_INFO, "%s", line);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	log_line(LOG_INFO, "signal %d: ending; what is in the kernel goes on", number);
+	uv_stop(signal->loop);
+}
+
+static void report_load(const struct agent *a, const struct load_report *report)
+{
+	if (report->mounted)
+		log_line(LOG_INFO, "mounted a BPF file system for %s", a->kern.dir);
+	if (report->adopted)
+		log_line(LOG_INFO, "adopted what is loaded under %s", a->kern.dir);
+	else
+		log_line(LOG_INFO, "loaded on %s, pinned under %s", report->cgroup, a->kern.dir);
+	for (int i = 0; i < FEATURE_COUNT; i++) {
+		if (!report->features[i].on)
+			log_line(LOG_WARN, "%s is off: %s; %s", report->features[i].name,
+				 report->features[i].why.text, report->features[i].effect);
+	}
+}
+
+static void init_handles(struct agent *a)
+{
+	static const int numbers[] = { SIGTERM, SIGINT };
+
+	uv_prepare_init(&a->loop, &a->turn);
+	uv_timer_init(&a->loop, &a->reap);
+	uv_timer_init(&a->loop, &a->retry);
+	a->turn.data = a->reap.data = a->retry.data = a;
+	uv_prepare_start(&a->turn, on_turn);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		uv_signal_init(&a->loop, &a->signals[i]);
+		uv_signal_start(&a->signals[i], on_signal, numbers[i]);
+	}
+}
+
+static void close_handle(uv_handle_t *handle, void *arg _unused_)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static int begin(struct agent *a, struct why *why)
+{
+	const struct source_events events = { .arg = a, .changed = on_changed, .say = on_say };
+	struct load_report report;
+	int error = model_new(&a->model);
+
+	if (!error)
+		error = kern_adopt(&a->options->kern, why, &a->kern, &report);
+	if (error)
+		return error;
+	report_load(a, &report);
+	kern_sign(&a->kern);
+	error = read_present(a, why);
+	if (!error)
+		error = source_open(a->options->source, &a->loop, a->model, &events, why, &a->source);
+	a->pending = true;
+	return error;
+}
+
+int agent_run(const struct agent_options *options, struct why *why)
+{
+	struct agent a = { .options = options, .kern = { .meta = -1, .stats = -1, .lock = -1 } };
+	int error;
+
+	memset(a.kern.tables, -1, sizeof(a.kern.tables));
+	error = uv_loop_init(&a.loop);
+	if (error)
+		return why_set(why, error, "cannot begin an event loop: %s", uv_strerror(error));
+	init_handles(&a);
+	error = begin(&a, why);
+	if (!error)
+		uv_run(&a.loop, UV_RUN_DEFAULT);
+	if (a.source)
+		source_close(a.source);
+	uv_walk(&a.loop, close_handle, NULL);
+	uv_run(&a.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&a.loop);
+	present_free(a.present);
+	model_free(a.model);
+	kern_close(&a.kern);
+	return error;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* weft agent */
+#include <stdio.h>
+
+#include "agent/agent.h"
+#include "cmd/cli.h"
+#include "cmd/fail.h"
+#include "kern/load.h"
+
+int cmd_agent(const struct cli *cli)
+{
+	struct agent_options options = {
+		.kern = { cli->bpffs, cli->cgroup, cli->without },
+		.source = cli->source,
+		.node = cli->node,
+	};
+	struct why why = { "" };
+	int error;
+
+	if (!cli->source) {
+		fprintf(stderr, "weft agent: --source is missing; see 'weft agent --help'\n");
+		return 2;
+	}
+	kern_quiet(cli->verbose);
+	error = agent_run(&options, &why);
+	return error ? fail("agent", error, &why) : 0;
+}

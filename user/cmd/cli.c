@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Parsing and help. */
+#include "cmd/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "weft/names.h"
+
+static const struct {
+	char letter; /* how commands name it; small letters and 'A' are short options too */
+	const char *name;
+	const char *value; /* as help shows it; NULL: it takes none */
+	const char *help;
+} options[] = {
+	{ 'b', "bpffs", "DIR", "directory of the pins (default " WEFT_BPFFS ")" },
+	{ 'c', "cgroup", "DIR", "cgroup of the pods (default: the kubepods* of this node)" },
+	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
+	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
+	{ 'w', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
+	{ 'n', "namespace", "NAME", "only this namespace" },
+	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
+	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
+	{ 'H', "no-headers", NULL, "no headings above a table" },
+	{ 'v', "verbose", NULL, "say more, on stderr" },
+	{ 'h', "help", NULL, "this help" },
+};
+
+/* Options with a short form. */
+static const char short_letters[] = "nAovh";
+
+static int parse_format(const char *text, enum sheet_format *ret)
+{
+	static const char *const formats[] = {
+		[SHEET_TABLE] = "table",
+		[SHEET_WIDE] = "wide",
+		[SHEET_JSON] = "json",
+		[SHEET_YAML] = "yaml",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		if (strcmp(text, formats[i]))
+			continue;
+		*ret = i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
+{
+	switch (letter) {
+	case 'b':
+		cli->bpffs = value;
+		break;
+	case 'c':
+		cli->cgroup = value;
+		break;
+	case 's':
+		cli->source = value;
+		break;
+	case 'N':
+		cli->node = value;
+		break;
+	case 'w':
+		cli->without = value;
+		break;
+	case 'n':
+		cli->namespace = value;
+		break;
+	case 'A':
+		cli->namespace = NULL;
+		break;
+	case 'o':
+		if (parse_format(value, &cli->output))
+			return why_set(why, -EINVAL,
+				       "'%s' is no output format; there are table, wide, json and yaml", value);
+		break;
+	case 'H':
+		cli->no_headers = true;
+		break;
+	case 'v':
+		cli->verbose = true;
+		break;
+	case 'h':
+		cli->help = true;
+		break;
+	}
+	return 0;
+}
+
+static bool takes(const struct cmd *cmd, char letter)
+{
+	return letter == 'h' || letter == 'v' || strchr(cmd->options, letter);
+}
+
+/* What getopt_long() wants to know, for the options of one command. */
+static void fill_tables(const struct cmd *cmd, struct option *longs, char *shorts)
+{
+	*shorts++ = ':'; /* report errors by return value */
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		int argument = options[i].value ? required_argument : no_argument;
+
+		if (!takes(cmd, options[i].letter))
+			continue;
+		*longs++ = (struct option){ options[i].name, argument, NULL, options[i].letter };
+		if (!strchr(short_letters, options[i].letter))
+			continue;
+		*shorts++ = options[i].letter;
+		if (options[i].value)
+			*shorts++ = ':';
+	}
+	*longs = (struct option){ 0 };
+	*shorts = '\0';
+}
+
+static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli *cli, struct why *why)
+{
+	int count = argc - optind;
+
+	if (cli->help)
+		return 0;
+	if (count > cmd->max_words)
+		return why_set(why, -EINVAL, "unexpected argument '%s'", argv[optind + cmd->max_words]);
+	if (count < cmd->min_words)
+		return why_set(why, -EINVAL, "an argument is missing: %s", cmd->words);
+	for (int i = 0; i < count; i++)
+		cli->words[i] = argv[optind + i];
+	cli->n_words = count;
+	return 0;
+}
+
+int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
+{
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "" };
+	struct option longs[ARRAY_LEN(options) + 1];
+	char shorts[2 * ARRAY_LEN(options) + 2];
+	int letter, error = 0;
+
+	fill_tables(cmd, longs, shorts);
+	optind = 0; /* a fresh start, also for tests that parse many lines */
+	while (!error && (letter = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
+		if (letter == '?')
+			error = why_set(why, -EINVAL, "unknown option '%s'", argv[optind - 1]);
+		else if (letter == ':')
+			error = why_set(why, -EINVAL, "option '%s' needs a value", argv[optind - 1]);
+		else
+			error = set_option(&cli, letter, optarg, why);
+	}
+	if (!error)
+		error = check_words(cmd, argc, argv, &cli, why);
+	if (!error)
+		*ret = cli;
+	return error;
+}
+
+const struct cmd *cmd_find(const char *name)
+{
+	for (const struct cmd *cmd = cmds; cmd->name; cmd++) {
+		if (!strcmp(cmd->name, name))
+			return cmd;
+	}
+	return NULL;
+}
+
+void help_all(FILE *to)
+{
+	fprintf(to, "weft: a service mesh without a proxy\n\nusage: weft COMMAND [OPTION...]\n\n");
+	for (const struct cmd *cmd = cmds; cmd->name; cmd++)
+		fprintf(to, "  %-8s  %s\n", cmd->name, cmd->summary);
+	fprintf(to, "\n'weft COMMAND --help' tells more. Exit codes: 0 done, 1 failed, 2 misused.\n");
+}
+
+void help_cmd(const struct cmd *cmd, FILE *to)
+{
+	fprintf(to, "usage: weft %s%s%s [OPTION...]\n\n%s\n\n", cmd->name, cmd->words ? " " : "",
+		cmd->words ? cmd->words : "", cmd->details);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		bool is_short = strchr(short_letters, options[i].letter);
+		char text[64];
+
+		if (!takes(cmd, options[i].letter))
+			continue;
+		snprintf(text, sizeof(text), "%c%c%c --%s%s%s", is_short ? '-' : ' ',
+			 is_short ? options[i].letter : ' ', is_short ? ',' : ' ', options[i].name,
+			 options[i].value ? " " : "", options[i].value ? options[i].value : "");
+		fprintf(to, "  %-24s  %s\n", text, options[i].help);
+	}
+}
+
+int cli_main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct cmd *cmd = cmd_find(name);
+	struct why why = { "" };
+	struct cli cli;
+
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		help_all(stdout);
+		return 0;
+	}
+	if (!strcmp(name, "--version"))
+		cmd = cmd_find("version");
+	if (!cmd) {
+		if (*name)
+			fprintf(stderr, "weft: there is no command '%s'\n\n", name);
+		help_all(stderr);
+		return 2;
+	}
+	if (cli_parse(cmd, argc - 1, argv + 1, &cli, &why)) {
+		fprintf(stderr, "weft %s: %s; see 'weft %s --help'\n", cmd->name, why.text, cmd->name);
+		return 2;
+	}
+	if (cli.help) {
+		help_cmd(cmd, stdout);
+		return 0;
+	}
+	if (cli.verbose)
+		log_set_level(LOG_DEBUG);
+	return cmd->run(&cli);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The command line: one table of commands, one of options; parsing and help both come from them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/why.h"
+#include "cmd/sheet.h"
+
+/* What any command may be told; fields that were not given hold their defaults. */
+struct cli {
+	const char *bpffs;
+	const char *cgroup;    /* NULL: find the pods' own */
+	const char *source;    /* NULL: none */
+	const char *node;      /* "" : none */
+	const char *namespace; /* NULL: all */
+	const char *without;   /* NULL: nothing */
+	enum sheet_format output;
+	bool no_headers;
+	bool verbose;
+	bool help;
+	const char *words[2]; /* arguments that are no options: the kind to get, a name */
+	int n_words;
+};
+
+struct cmd {
+	const char *name;
+	const char *words;   /* as help shows them; NULL: none */
+	const char *summary; /* one line */
+	const char *details; /* a paragraph or more for --help */
+	int min_words, max_words;
+	const char *options; /* the letters of the options it takes */
+	int (*run)(const struct cli *cli);
+};
+
+extern const struct cmd cmds[]; /* ends with a NULL name */
+
+/* The command of that name, or NULL. */
+const struct cmd *cmd_find(const char *name);
+
+/*
+ * Reads the words behind the command's name (argv[0]). Returns 0, or -EINVAL with `why`. Does not print.
+ */
+int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why);
+
+void help_all(FILE *to);
+void help_cmd(const struct cmd *cmd, FILE *to);
+
+/* The whole program: returns the exit code, 0 done, 1 failed, 2 misused. */
+int cli_main(int argc, char **argv);
+
+int cmd_load(const struct cli *cli);
+int cmd_unload(const struct cli *cli);
+int cmd_agent(const struct cli *cli);
+int cmd_get(const struct cli *cli);
+int cmd_check(const struct cli *cli);
+int cmd_version(const struct cli *cli);

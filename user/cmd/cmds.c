@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of commands. */
+#include "cmd/cli.h"
+
+const struct cmd cmds[] = {
+	{
+		.name = "load",
+		.summary = "Load the programs, attach them to the pods' cgroup and pin everything",
+		.details = "Loads the BPF programs, attaches them and pins programs, links and maps. What is loaded\n"
+			   "already keeps its rows, and its links are switched to this binary's programs without\n"
+			   "a gap. Nothing is balanced before services are there: 'weft agent' brings them.",
+		.options = "bcw",
+		.run = cmd_load,
+	},
+	{
+		.name = "unload",
+		.summary = "Detach and unpin everything; nothing is left",
+		.details = "Detaches the programs and removes all pins. Connections that are open go on.",
+		.options = "b",
+		.run = cmd_unload,
+	},
+	{
+		.name = "agent",
+		.summary = "Keep the kernel equal to what the source says, in the foreground",
+		.details = "Loads if nothing is loaded, else adopts what is there, and keeps the maps equal to the\n"
+			   "source. Logs to stderr; 'ready' once the first full state is in the kernel. Traffic does\n"
+			   "not need the agent: when it ends, however it ends, all goes on as it last was.\n\n"
+			   "A file of the source holds Service, EndpointSlice and Node objects as 'kubectl get -o yaml'\n"
+			   "or '-o json' prints them. A file that is wrong is named with line and field, and its last\n"
+			   "good state stands.",
+		.options = "bcsNw",
+		.run = cmd_agent,
+	},
+	{
+		.name = "get",
+		.words = "services|endpoints|stats [NAME]",
+		.summary = "Show what the kernel holds: services, endpoints or counters",
+		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
+			   "namespace/name), or one counter.",
+		.min_words = 1,
+		.max_words = 2,
+		.options = "bnAoH",
+		.run = cmd_get,
+	},
+	{
+		.name = "check",
+		.summary = "Say what this kernel can do, and which feature is off and why",
+		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run here.",
+		.options = "owH",
+		.run = cmd_check,
+	},
+	{
+		.name = "version",
+		.summary = "Print the version and the ABI of the rows",
+		.details = "Prints the version of the binary and the ABI of the rows it reads and writes.",
+		.options = "",
+		.run = cmd_version,
+	},
+	{ 0 },
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* libsmartcols for tables, yyjson for JSON, libyaml for YAML. */
+#include "cmd/sheet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libsmartcols.h>
+#include <yaml.h>
+#include <yyjson.h>
+
+#include "base/attr.h"
+
+struct sheet {
+	const struct column *columns;
+	size_t n_columns;
+	char **cells; /* row by row */
+	size_t count;
+	size_t room;
+	bool failed; /* memory ran out on the way */
+};
+
+struct sheet *sheet_new(const struct column *columns, size_t n_columns)
+{
+	struct sheet *sheet = calloc(1, sizeof(*sheet));
+
+	if (!sheet)
+		return NULL;
+	sheet->columns = columns;
+	sheet->n_columns = n_columns;
+	return sheet;
+}
+
+void sheet_free(struct sheet *sheet)
+{
+	if (!sheet)
+		return;
+	for (size_t i = 0; i < sheet->count; i++)
+		free(sheet->cells[i]);
+	free(sheet->cells);
+	free(sheet);
+}
+
+void sheet_freep(struct sheet **sheet)
+{
+	sheet_free(*sheet);
+	*sheet = NULL;
+}
+
+void sheet_text(struct sheet *sheet, const char *text)
+{
+	if (sheet->count == sheet->room) {
+		size_t room = sheet->room ? sheet->room * 2 : 64;
+		char **grown = realloc(sheet->cells, room * sizeof(*grown));
+
+		sheet->failed = sheet->failed || !grown;
+		if (!grown)
+			return;
+		sheet->cells = grown;
+		sheet->room = room;
+	}
+	sheet->cells[sheet->count] = strdup(text);
+	if (sheet->cells[sheet->count])
+		sheet->count++;
+	else
+		sheet->failed = true;
+}
+
+void sheet_number(struct sheet *sheet, uint64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, number);
+	sheet_text(sheet, text);
+}
+
+void sheet_bool(struct sheet *sheet, bool value)
+{
+	sheet_text(sheet, value ? "true" : "false");
+}
+
+static size_t n_rows(const struct sheet *sheet)
+{
+	return sheet->count / sheet->n_columns;
+}
+
+static const char *cell(const struct sheet *sheet, size_t row, size_t column)
+{
+	return sheet->cells[row * sheet->n_columns + column];
+}
+
+static const char *shown(const struct column *column, const char *text)
+{
+	if (column->kind == CELL_BOOL)
+		return !strcmp(text, "true") ? "yes" : "no";
+	return *text ? text : "-";
+}
+
+static void unref_table(struct libscols_table **table)
+{
+	scols_unref_table(*table);
+}
+
+static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE *to)
+{
+	_cleanup_(unref_table) struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return -ENOMEM;
+	scols_table_enable_noheadings(table, !headers);
+	scols_table_set_stream(table, to);
+	scols_table_set_column_separator(table, "  ");
+	/* A pipe has no width to fit into. */
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	scols_table_enable_maxout(table, 0);
+	for (size_t i = 0; i < sheet->n_columns; i++) {
+		const struct column *column = &sheet->columns[i];
+		int flags = column->kind == CELL_NUMBER ? SCOLS_FL_RIGHT : 0;
+
+		if (column->wide && !wide)
+			continue;
+		if (!scols_table_new_column(table, column->title, 0, flags))
+			return -ENOMEM;
+	}
+	for (size_t row = 0; row < n_rows(sheet); row++) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+		size_t place = 0;
+
+		for (size_t i = 0; line && i < sheet->n_columns; i++) {
+			if (sheet->columns[i].wide && !wide)
+				continue;
+			if (scols_line_set_data(line, place++, shown(&sheet->columns[i], cell(sheet, row, i))))
+				line = NULL;
+		}
+		if (!line)
+			return -ENOMEM;
+	}
+	/* libsmartcols prints not even headings for a table without lines, and says so by 1. */
+	return n_rows(sheet) && scols_print_table(table) < 0 ? -EIO : 0;
+}
+
+static void free_doc(yyjson_mut_doc **doc)
+{
+	yyjson_mut_doc_free(*doc);
+}
+
+static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const char *text)
+{
+	switch (kind) {
+	case CELL_NUMBER:
+		return yyjson_mut_uint(doc, strtoull(text, NULL, 10));
+	case CELL_BOOL:
+		return yyjson_mut_bool(doc, !strcmp(text, "true"));
+	case CELL_TEXT:
+		break;
+	}
+	return yyjson_mut_str(doc, text);
+}
+
+static int print_json(const struct sheet *sheet, FILE *to)
+{
+	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	_cleanup_(freep) char *text = NULL;
+	yyjson_mut_val *array = yyjson_mut_arr(doc);
+
+	for (size_t row = 0; row < n_rows(sheet); row++) {
+		yyjson_mut_val *object = yyjson_mut_arr_add_obj(doc, array);
+
+		for (size_t i = 0; i < sheet->n_columns; i++) {
+			yyjson_mut_val *key = yyjson_mut_str(doc, sheet->columns[i].key);
+
+			if (!yyjson_mut_obj_add(object, key,
+						json_cell(doc, sheet->columns[i].kind, cell(sheet, row, i))))
+				return -ENOMEM;
+		}
+	}
+	yyjson_mut_doc_set_root(doc, array);
+	text = yyjson_mut_write(doc, YYJSON_WRITE_PRETTY_TWO_SPACES, NULL);
+	if (!text)
+		return -ENOMEM;
+	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
+}
+
+static bool emit_scalar(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
+{
+	/* Text in quotes, so that no reader takes a name for a number or a truth. */
+	yaml_scalar_style_t style = kind == CELL_TEXT ? YAML_DOUBLE_QUOTED_SCALAR_STYLE :
+							YAML_PLAIN_SCALAR_STYLE;
+	yaml_event_t event;
+
+	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, strlen(text), 1, 1,
+					    style) &&
+	       yaml_emitter_emit(emitter, &event);
+}
+
+static bool emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row)
+{
+	yaml_event_t event;
+	bool fine = yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) &&
+		    yaml_emitter_emit(emitter, &event);
+
+	for (size_t i = 0; fine && i < sheet->n_columns; i++) {
+		const struct column *column = &sheet->columns[i];
+		yaml_event_t key;
+
+		fine = yaml_scalar_event_initialize(&key, NULL, NULL, (yaml_char_t *)column->key,
+						    strlen(column->key), 1, 1, YAML_PLAIN_SCALAR_STYLE) &&
+		       yaml_emitter_emit(emitter, &key) &&
+		       emit_scalar(emitter, cell(sheet, row, i), column->kind);
+	}
+	return fine && yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
+}
+
+static int print_yaml(const struct sheet *sheet, FILE *to)
+{
+	_cleanup_(yaml_emitter_delete) yaml_emitter_t emitter;
+	yaml_sequence_style_t style = n_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
+	yaml_event_t event;
+	bool fine;
+
+	if (!yaml_emitter_initialize(&emitter))
+		return -ENOMEM;
+	yaml_emitter_set_output_file(&emitter, to);
+	yaml_emitter_set_unicode(&emitter, 1);
+	fine = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) &&
+	       yaml_emitter_emit(&emitter, &event) &&
+	       yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) &&
+	       yaml_emitter_emit(&emitter, &event) &&
+	       yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style) &&
+	       yaml_emitter_emit(&emitter, &event);
+	for (size_t row = 0; fine && row < n_rows(sheet); row++)
+		fine = emit_row(&emitter, sheet, row);
+	fine = fine && yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event) &&
+	       yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&
+	       yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event);
+	return fine ? 0 : -EIO;
+}
+
+int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to)
+{
+	int error = 0;
+
+	if (sheet->failed)
+		return -ENOMEM;
+	switch (format) {
+	case SHEET_TABLE:
+	case SHEET_WIDE:
+		error = print_table(sheet, format == SHEET_WIDE, headers, to);
+		break;
+	case SHEET_JSON:
+		error = print_json(sheet, to);
+		break;
+	case SHEET_YAML:
+		error = print_yaml(sheet, to);
+		break;
+	}
+	return fflush(to) ? -EIO : error;
+}

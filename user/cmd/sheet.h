@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Rows for people and for programs: one definition of the columns prints a table, JSON and YAML. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum sheet_format {
+	SHEET_TABLE,
+	SHEET_WIDE,
+	SHEET_JSON,
+	SHEET_YAML,
+};
+
+enum cell_kind {
+	CELL_TEXT,
+	CELL_NUMBER,
+	CELL_BOOL,
+};
+
+struct column {
+	const char *title; /* in tables */
+	const char *key;   /* in JSON and YAML */
+	enum cell_kind kind;
+	bool wide; /* tables show it only with -o wide */
+};
+
+struct sheet;
+
+/* `columns` is borrowed. Returns NULL without memory. */
+struct sheet *sheet_new(const struct column *columns, size_t n_columns);
+void sheet_free(struct sheet *sheet);
+void sheet_freep(struct sheet **sheet); /* for _cleanup_ */
+
+/* Fill cells from left to right; a full row begins the next. Memory that runs out shows in sheet_print(). */
+void sheet_text(struct sheet *sheet, const char *text);
+void sheet_number(struct sheet *sheet, uint64_t number);
+void sheet_bool(struct sheet *sheet, bool value);
+
+/* Returns 0, -ENOMEM, or -EIO if it could not be written. */
+int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one door to the kernel: pinned maps opened, read and written. A handle belongs to one thread.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/why.h"
+#include "plan/plan.h"
+#include "plan/present.h"
+#include "weft/reason.h"
+
+struct kern {
+	char dir[PATH_MAX];
+	int tables[TABLE_COUNT]; /* descriptors of the maps */
+	int meta;
+	int stats;
+	int lock;	 /* -1, or the directory, locked for this process */
+	bool no_batch;	 /* the kernel lacks batch operations */
+	bool no_barrier; /* it has no grace period for us; an agent waits a second instead */
+	bool stale;	 /* rows were deleted since the last grace period */
+};
+
+/* What an operator may set of loading. */
+struct kern_options {
+	const char *bpffs;   /* directory of pins */
+	const char *cgroup;  /* NULL: find the pods' own */
+	const char *without; /* features to do without; may be NULL */
+};
+
+/*
+ * Opens what is pinned. -ENOENT: nothing is loaded there; -EPROTO: rows of another ABI. `why` says so and what
+ * to do. On failure *ret is closed.
+ */
+int kern_open(const char *bpffs, struct why *why, struct kern *ret);
+void kern_close(struct kern *kern); /* also for _cleanup_, on what kern_open() has seen; the pins stay */
+
+/*
+ * Takes the directory's lock, which ends with the process. Returns a descriptor to close. -EBUSY: another weft
+ * holds it, `why` says which.
+ */
+int kern_lock(const char *bpffs, struct why *why);
+
+/* Reads all rows (with `slots` false, all but those of slots) into `present`, and settles it. */
+int kern_read(struct kern *kern, bool slots, struct present *present, struct why *why);
+
+/*
+ * Sends a plan: ids, puts in the order of the tables, then deletions the other way round. Waits for a grace
+ * period first if elements freed before could be reused by what is put (the kernel reuses them at once, under
+ * the eyes of a reader).
+ */
+int kern_apply(struct kern *kern, const struct plan *plan, struct why *why);
+
+/* Returns when no program can still see what was retired before the call: at once, if the kernel cannot tell.*/
+void kern_barrier(struct kern *kern);
+
+/* The counters, summed over CPUs. */
+int kern_stats(const struct kern *kern, struct stats_row *ret);
+
+/* Writes this process into the meta row, for messages of others. */
+int kern_sign(struct kern *kern);

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The skeleton: loading, pinning, attaching. */
+#include "kern/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "kern/cgroup.h"
+#include "kern/pins.h"
+#include "weft.skel.h"
+#include "weft/names.h"
+
+static void weft_destroyp(struct weft **skeleton)
+{
+	weft__destroy(*skeleton);
+}
+
+static void link_destroyp(struct bpf_link **link)
+{
+	if (*link)
+		bpf_link__destroy(*link);
+}
+
+static int link_path(const char *dir, const struct bpf_program *program, char ret[PATH_MAX])
+{
+	int length = snprintf(ret, PATH_MAX, "%s/%s/%s", dir, WEFT_LINK_DIR, bpf_program__name(program));
+
+	return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* The cgroup a pinned link is attached to; 0 if that cgroup is gone. -ENOENT: there is no such pin. */
+static int link_cgroup(const char *dir, const char *name, uint64_t *ret)
+{
+	_cleanup_(closep) int fd = pins_get(dir, WEFT_LINK_DIR, name);
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		return -errno;
+	*ret = info.cgroup.cgroup_id;
+	return 0;
+}
+
+/* Are all programs attached, and where? */
+static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *ret_cgroup)
+{
+	struct bpf_program *program;
+
+	*ret_cgroup = 0;
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		if (link_cgroup(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
+			return false;
+	}
+	return true;
+}
+
+/* Links of an earlier load must stand on the same cgroup: two would balance twice. */
+static int check_cgroup(const char *dir, const struct weft *skeleton, const char *cgroup, struct why *why)
+{
+	struct bpf_program *program;
+	uint64_t wanted, id;
+	int error = cgroup_id(cgroup, &wanted);
+
+	if (error)
+		return why_set(why, error, "cgroup %s: %s", cgroup, strerror(-error));
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		if (link_cgroup(dir, bpf_program__name(program), &id) || !id || id == wanted)
+			continue;
+		return why_set(why, -EEXIST,
+			       "%s is loaded on another cgroup (its id is %llu), not on %s; "
+			       "'weft unload --bpffs %s' first, or take another --bpffs",
+			       dir, (unsigned long long)id, cgroup, dir);
+	}
+	return 0;
+}
+
+static int open_skeleton(const char *dir, const struct feature_state features[FEATURE_COUNT], struct why *why,
+			 struct weft **ret)
+{
+	_cleanup_(weft_destroyp) struct weft *skeleton = weft__open();
+	struct bpf_map *map;
+	char path[PATH_MAX];
+
+	if (!skeleton)
+		return why_set(why, -errno, "cannot open the programs: %s", strerror(errno));
+	skeleton->rodata->can_set_retval = features[FEATURE_SET_RETVAL].on;
+	bpf_object__for_each_map(map, skeleton->obj)
+	{
+		if (bpf_map__is_internal(map))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(map)) >= (int)sizeof(path))
+			return why_set(why, -ENAMETOOLONG, "%s: the path is too long", dir);
+		bpf_map__set_pin_path(map, path);
+	}
+	*ret = TAKE_PTR(skeleton);
+	return 0;
+}
+
+static int load_programs(struct weft *skeleton, struct why *why)
+{
+	int error = weft__load(skeleton);
+
+	if (error == -EPERM)
+		return why_set(why, error,
+			       "the kernel forbids loading; weft needs CAP_BPF and CAP_NET_ADMIN (or root)");
+	if (error)
+		return why_set(why, error, "the kernel refuses the programs: %s; --verbose shows its log",
+			       strerror(-error));
+	return 0;
+}
+
+/* Ids begin at one; zero is "none" everywhere. */
+static int init_meta(const struct weft *skeleton)
+{
+	struct meta_row row;
+	uint32_t key = 0;
+	int fd = bpf_map__fd(skeleton->maps.meta);
+
+	if (bpf_map_lookup_elem(fd, &key, &row))
+		return -errno;
+	if (row.abi)
+		return 0;
+	row = (struct meta_row){
+		.abi = WEFT_ABI,
+		.next_service = 1,
+		.next_name = 1,
+		.next_endpoint = 1,
+	};
+	return bpf_map_update_elem(fd, &key, &row, BPF_ANY) ? -errno : 0;
+}
+
+static int attach(struct bpf_program *program, int cgroup_fd, const char *cgroup, const char *pin,
+		  struct why *why)
+{
+	_cleanup_(link_destroyp) struct bpf_link *link = bpf_program__attach_cgroup(program, cgroup_fd);
+	int error;
+
+	if (!link) {
+		error = -errno;
+		why_set(why, error, "cannot attach %s to %s: %s", bpf_program__name(program), cgroup,
+			strerror(-error));
+		if (error == -EPERM)
+			cgroup_explain_refusal(cgroup, bpf_program__expected_attach_type(program), why);
+		return error;
+	}
+	error = bpf_link__pin(link, pin);
+	if (error)
+		return why_set(why, error, "%s: %s", pin, strerror(-error));
+	return 0;
+}
+
+/* Switches a link that is there, without a gap; -ENOENT if there is none that can be switched. */
+static int replace(struct bpf_program *program, const char *pin, struct why *why)
+{
+	_cleanup_(link_destroyp) struct bpf_link *link = bpf_link__open(pin);
+	int error;
+
+	if (!link)
+		return -ENOENT;
+	error = bpf_link__update_program(link, program);
+	if (error == -ENOLINK) {
+		/* Its cgroup is gone; the pin holds an empty shell. */
+		unlink(pin);
+		return -ENOENT;
+	}
+	if (error)
+		why_set(why, error, "%s: %s", pin, strerror(-error));
+	return error;
+}
+
+static int attach_all(const char *dir, struct weft *skeleton, int cgroup_fd, struct load_report *report,
+		      struct why *why)
+{
+	_cleanup_(freep) const char **added = NULL;
+	struct bpf_program *program;
+	char pin[PATH_MAX];
+	size_t n_added = 0, room = 0;
+	int error = 0;
+
+	bpf_object__for_each_program(program, skeleton->obj) room++;
+	added = calloc(room, sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		error = link_path(dir, program, pin);
+		if (error)
+			break;
+		error = replace(program, pin, why);
+		if (!error) {
+			report->replaced = true;
+			continue;
+		}
+		if (error == -ENOENT)
+			error = attach(program, cgroup_fd, report->cgroup, pin, why);
+		if (error)
+			break;
+		added[n_added++] = bpf_program__name(program);
+	}
+	while (error && n_added--) {
+		snprintf(pin, sizeof(pin), "%s/%s/%s", dir, WEFT_LINK_DIR, added[n_added]);
+		unlink(pin);
+	}
+	return error;
+}
+
+static int load_and_attach(const struct kern_options *options, struct weft *skeleton,
+			   struct load_report *report, struct why *why)
+{
+	_cleanup_(closep) int cgroup_fd = cgroup_open(options->cgroup, report->cgroup, why);
+	int error;
+
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	error = check_cgroup(options->bpffs, skeleton, report->cgroup, why);
+	if (!error)
+		error = load_programs(skeleton, why);
+	if (!error) {
+		error = init_meta(skeleton);
+		if (error)
+			why_set(why, error, "meta: %s", strerror(-error));
+	}
+	if (!error)
+		error = attach_all(options->bpffs, skeleton, cgroup_fd, report, why);
+	return error;
+}
+
+static int check_features(const struct kern_options *options, struct load_report *report, struct why *why)
+{
+	const struct feature_state *missing;
+	int error = probe_features(options->without, report->features, why);
+
+	if (error)
+		return error;
+	missing = probe_missing(report->features);
+	if (missing)
+		return why_set(why, -ENOTSUP, "this kernel cannot run weft: %s: %s", missing->name,
+			       missing->why.text);
+	return 0;
+}
+
+/* With the directory there and locked. */
+static int load_locked(const struct kern_options *options, bool adopt, struct load_report *report,
+		       struct why *why)
+{
+	_cleanup_(weft_destroyp) struct weft *skeleton = NULL;
+	uint64_t cgroup;
+	int error = open_skeleton(options->bpffs, report->features, why, &skeleton);
+
+	if (error)
+		return error;
+	if (adopt && is_attached(options->bpffs, skeleton, &cgroup)) {
+		report->adopted = true;
+		return options->cgroup ? check_cgroup(options->bpffs, skeleton, options->cgroup, why) : 0;
+	}
+	return load_and_attach(options, skeleton, report, why);
+}
+
+static int load(const struct kern_options *options, bool adopt, struct why *why, struct kern *ret,
+		struct load_report *ret_report)
+{
+	_cleanup_(closep) int lock = -1;
+	const char *dir = options->bpffs;
+	struct load_report report = { 0 };
+	bool fresh = !pins_are_own(dir);
+	struct kern kern;
+	int error = check_features(options, &report, why);
+
+	if (!error)
+		error = pins_make(dir, &report.mounted, why);
+	if (error)
+		return error;
+	lock = kern_lock(dir, why);
+	if (lock < 0)
+		return lock;
+	/* Rows of another ABI must not meet these programs; rows that are missing are about to be made. */
+	error = kern_open(dir, why, &kern);
+	kern_close(&kern);
+	if (!error || error == -ENOENT)
+		error = load_locked(options, adopt, &report, why);
+	if (!error)
+		error = kern_open(dir, why, &kern);
+	if (error) {
+		if (fresh)
+			pins_remove(dir, NULL);
+		return error;
+	}
+	kern.lock = take_fd(&lock);
+	kern.no_batch = !report.features[FEATURE_MAP_BATCH].on;
+	kern.no_barrier = !report.features[FEATURE_RCU_BARRIER].on;
+	*ret = kern;
+	*ret_report = report;
+	return 0;
+}
+
+int kern_load(const struct kern_options *options, struct why *why, struct kern *ret,
+	      struct load_report *ret_report)
+{
+	return load(options, false, why, ret, ret_report);
+}
+
+int kern_adopt(const struct kern_options *options, struct why *why, struct kern *ret,
+	       struct load_report *ret_report)
+{
+	return load(options, true, why, ret, ret_report);
+}
+
+int kern_unload(const char *bpffs, bool *ret_found, struct why *why)
+{
+	_cleanup_(closep) int lock = -1;
+
+	*ret_found = pins_are_own(bpffs);
+	if (!*ret_found)
+		return 0;
+	lock = kern_lock(bpffs, why);
+	if (lock < 0)
+		return lock;
+	return pins_remove(bpffs, why);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel holds, in memory: read once at start, kept equal by every plan afterwards. It knows who refers
+ * to what, so that a row is deleted when nobody does. Pure.
+ */
+#pragma once
+
+#include <uthash.h>
+
+#include "plan/plan.h"
+
+/* One string of the map `names`. */
+struct name_entry {
+	uint32_t id;
+	size_t refs; /* service and endpoint rows that bear it */
+	char *text;
+	struct service_entry *services; /* rows of the service of this name */
+	UT_hash_handle by_text, by_id;
+};
+
+/* The row itself is the identity: whatever differs in it makes another endpoint. */
+struct endpoint_entry {
+	struct endpoint_row row;
+	uint64_t id;
+	size_t refs; /* member rows */
+	UT_hash_handle by_row, by_id;
+};
+
+struct index_entry {
+	struct service_key key;
+	uint64_t endpoint;
+	UT_hash_handle hh;
+};
+
+struct member_entry {
+	uint64_t endpoint;
+	struct member_row row;
+};
+
+struct service_entry {
+	struct service_key key;
+	struct service_row row;
+	struct slot_row *slots; /* row.slot_count of them, of row.generation */
+	size_t slots_read;	/* at start: how many of them the kernel had */
+	struct member_entry *members; /* sorted by endpoint id */
+	size_t n_members;
+	bool has_state;
+	bool wanted; /* used by the diff */
+	struct service_entry *next_of_name;
+	UT_hash_handle by_key, by_id;
+};
+
+struct ids {
+	uint64_t *items;
+	size_t count;
+	size_t room;
+};
+
+struct present {
+	struct meta_row meta;
+	struct name_entry *names_by_text, *names_by_id;
+	struct endpoint_entry *endpoints_by_row, *endpoints_by_id;
+	struct index_entry *index;
+	struct service_entry *services_by_key, *services_by_id;
+	/* Keys to delete once no reader can hold what led to them. */
+	struct plan garbage;
+	/* Ids that lost their last reference; they may have found another since. */
+	struct ids doomed_endpoints, doomed_names;
+};
+
+int present_new(struct present **ret);
+void present_free(struct present *present);
+void present_freep(struct present **present); /* for _cleanup_ */
+
+/*
+ * Takes one row as it was read. Tables in this order: names, services, then the others; present_settle() at the
+ * end. Returns 0 or -ENOMEM.
+ */
+int present_read(struct present *present, enum table table, const void *key, const void *value);
+
+/* Counts the references; what nobody refers to becomes garbage. */
+int present_settle(struct present *present);
+
+/*
+ * Moves all garbage into the plan's deletions. A grace period must have passed since the plan that made it
+ * garbage was applied.
+ */
+int present_reap(struct present *present, struct plan *plan);
+bool present_has_garbage(const struct present *present);
+
+/* Order of member lists, for qsort(): by endpoint id. */
+int member_compare(const void *left, const void *right);
+
+/* For plan/diff alone. */
+
+struct name_entry *name_find(const struct present *present, const char *text);
+/* Finds or makes the name and counts one more reference; *ret_id is zero for "". */
+int name_take(struct present *present, struct plan *plan, const char *text, uint32_t *ret_id);
+int name_release(struct present *present, uint32_t id);
+
+/* Finds or makes the endpoint; no reference is counted. */
+int endpoint_intern(struct present *present, struct plan *plan, const struct endpoint_row *identity,
+		    const char *node, const char *zone, uint64_t *ret_id);
+int endpoint_take(struct present *present, uint64_t id);
+int endpoint_release(struct present *present, uint64_t id);
+
+struct service_entry *service_find(const struct present *present, const struct service_key *key);
+/* Adds an empty row under the name, with an id of its own. */
+int service_add(struct present *present, struct plan *plan, const struct service_key *key, const char *name,
+		struct service_entry **ret);
+/* Forgets the row and frees the entry; its slots, members and names must have been released. */
+void service_remove(struct present *present, struct service_entry *entry);
