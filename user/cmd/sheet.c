@@ -103,12 +103,28 @@ static void unref_table(struct libscols_table **table)
 	scols_unref_table(*table);
 }
 
+/* libsmartcols prints nothing at all for a table without lines. */
+static int print_headings(const struct sheet *sheet, bool wide, FILE *to)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < sheet->n_columns; i++) {
+		if (sheet->columns[i].wide && !wide)
+			continue;
+		fprintf(to, "%s%s", separator, sheet->columns[i].title);
+		separator = "  ";
+	}
+	return fputc('\n', to) == EOF ? -EIO : 0;
+}
+
 static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE *to)
 {
 	_cleanup_(unref_table) struct libscols_table *table = scols_new_table();
 
 	if (!table)
 		return -ENOMEM;
+	if (!n_rows(sheet))
+		return headers ? print_headings(sheet, wide, to) : 0;
 	scols_table_enable_noheadings(table, !headers);
 	scols_table_set_stream(table, to);
 	scols_table_set_column_separator(table, "  ");
@@ -137,8 +153,7 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 		if (!line)
 			return -ENOMEM;
 	}
-	/* libsmartcols prints not even headings for a table without lines, and says so by 1. */
-	return n_rows(sheet) && scols_print_table(table) < 0 ? -EIO : 0;
+	return scols_print_table(table) < 0 ? -EIO : 0;
 }
 
 static void free_doc(yyjson_mut_doc **doc)

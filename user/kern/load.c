@@ -26,9 +26,9 @@ static void link_destroyp(struct bpf_link **link)
 		bpf_link__destroy(*link);
 }
 
-static int link_path(const char *dir, const struct bpf_program *program, char ret[PATH_MAX])
+static int pin_path(const char *dir, const char *below, const struct bpf_program *program, char ret[PATH_MAX])
 {
-	int length = snprintf(ret, PATH_MAX, "%s/%s/%s", dir, WEFT_LINK_DIR, bpf_program__name(program));
+	int length = snprintf(ret, PATH_MAX, "%s/%s/%s", dir, below, bpf_program__name(program));
 
 	return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -192,7 +192,7 @@ static int attach_all(const char *dir, struct weft *skeleton, int cgroup_fd, str
 		return -ENOMEM;
 	bpf_object__for_each_program(program, skeleton->obj)
 	{
-		error = link_path(dir, program, pin);
+		error = pin_path(dir, WEFT_LINK_DIR, program, pin);
 		if (error)
 			break;
 		error = replace(program, pin, why);
@@ -213,6 +213,26 @@ static int attach_all(const char *dir, struct weft *skeleton, int cgroup_fd, str
 	return error;
 }
 
+/* For bpftool and its users; the links alone would keep the programs. */
+static int pin_programs(const char *dir, struct weft *skeleton, struct why *why)
+{
+	struct bpf_program *program;
+	char pin[PATH_MAX];
+	int error;
+
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		error = pin_path(dir, WEFT_PROGRAM_DIR, program, pin);
+		if (error)
+			return error;
+		unlink(pin);
+		error = bpf_program__pin(program, pin);
+		if (error)
+			return why_set(why, error, "%s: %s", pin, strerror(-error));
+	}
+	return 0;
+}
+
 static int load_and_attach(const struct kern_options *options, struct weft *skeleton,
 			   struct load_report *report, struct why *why)
 {
@@ -231,6 +251,8 @@ static int load_and_attach(const struct kern_options *options, struct weft *skel
 	}
 	if (!error)
 		error = attach_all(options->bpffs, skeleton, cgroup_fd, report, why);
+	if (!error)
+		error = pin_programs(options->bpffs, skeleton, why);
 	return error;
 }
 

@@ -59,13 +59,20 @@ static int mount_bpffs(const char *point, const char *source, struct why *why)
 	return 0;
 }
 
+/* Not a thing of ours or of anybody: the kernel puts these into the top of each new BPF file system. */
+static bool is_ignored(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "maps.debug") ||
+	       !strcmp(name, "progs.debug");
+}
+
 static bool is_empty(const char *dir)
 {
 	_cleanup_(closedirp) DIR *listing = opendir(dir);
 	struct dirent *item;
 
 	while (listing && (item = readdir(listing))) {
-		if (strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
+		if (!is_ignored(item->d_name))
 			return false;
 	}
 	return listing;
@@ -73,6 +80,7 @@ static bool is_empty(const char *dir)
 
 int pins_make(const char *dir, bool *ret_mounted, struct why *why)
 {
+	static const char *const folders[] = { WEFT_LINK_DIR, WEFT_PROGRAM_DIR };
 	char below[PATH_MAX];
 	bool mounted = false;
 	int error = 0;
@@ -95,9 +103,11 @@ int pins_make(const char *dir, bool *ret_mounted, struct why *why)
 	}
 	if (error)
 		return error;
-	snprintf(below, sizeof(below), "%s/%s", dir, WEFT_LINK_DIR);
-	if (mkdir(below, 0700) && errno != EEXIST)
-		return why_set(why, -errno, "%s: %s", below, strerror(errno));
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		snprintf(below, sizeof(below), "%s/%s", dir, folders[i]);
+		if (mkdir(below, 0700) && errno != EEXIST)
+			return why_set(why, -errno, "%s: %s", below, strerror(errno));
+	}
 	if (ret_mounted)
 		*ret_mounted = mounted;
 	return 0;
@@ -111,7 +121,7 @@ bool pins_are_own(const char *dir)
 	       is_bpffs(below);
 }
 
-/* Pins do not nest deeper than links/: one level of recursion. */
+/* Pins do not nest deeper than links/ and programs/: one level of recursion. */
 static int remove_below(const char *dir)
 {
 	_cleanup_(closedirp) DIR *listing = opendir(dir);
@@ -122,7 +132,7 @@ static int remove_below(const char *dir)
 	if (!listing)
 		return errno == ENOENT ? 0 : -errno;
 	while ((item = readdir(listing))) {
-		if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, ".."))
+		if (is_ignored(item->d_name))
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", dir, item->d_name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;

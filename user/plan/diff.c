@@ -47,7 +47,8 @@ static int build_members(struct present *present, struct plan *plan, const struc
 			.weight = endpoint->weight,
 		};
 	}
-	qsort(members, want->n_endpoints, sizeof(*members), member_compare);
+	if (want->n_endpoints)
+		qsort(members, want->n_endpoints, sizeof(*members), member_compare);
 	*ret = TAKE_PTR(members);
 	return 0;
 }

@@ -156,26 +156,65 @@ static struct index_entry *index_find(const struct present *present, const struc
 	return entry;
 }
 
-/* The newest endpoint of an address is the one that is there. */
-static int index_point(struct present *present, const struct service_key *key, uint64_t endpoint)
+static struct index_entry *index_add(struct present *present, const struct service_key *key)
 {
 	struct index_entry *entry = index_find(present, key);
 
-	if (!entry) {
-		entry = calloc(1, sizeof(*entry));
-		if (!entry)
-			return -ENOMEM;
-		entry->key = *key;
-		HASH_ADD(hh, present->index, key, sizeof(entry->key), entry);
-	}
-	entry->endpoint = endpoint;
+	if (entry)
+		return entry;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return NULL;
+	entry->key = *key;
+	HASH_ADD(hh, present->index, key, sizeof(entry->key), entry);
+	return entry;
+}
+
+/* Into the chain of its address, the newest first. */
+static int index_chain(struct present *present, struct endpoint_entry *endpoint)
+{
+	struct service_key key = index_key(&endpoint->row);
+	struct index_entry *index = index_add(present, &key);
+	struct endpoint_entry **link;
+
+	if (!index)
+		return -ENOMEM;
+	link = &index->endpoints;
+	while (*link && (*link)->id > endpoint->id)
+		link = &(*link)->next_of_address;
+	endpoint->next_of_address = *link;
+	*link = endpoint;
 	return 0;
+}
+
+static void index_unchain(struct index_entry *index, struct endpoint_entry *endpoint)
+{
+	struct endpoint_entry **link = &index->endpoints;
+
+	while (*link != endpoint)
+		link = &(*link)->next_of_address;
+	*link = endpoint->next_of_address;
 }
 
 static void index_forget(struct present *present, struct index_entry *entry)
 {
 	HASH_DELETE(hh, present->index, entry);
 	free(entry);
+}
+
+/* The row of the kernel names the newest endpoint of its address. */
+static int index_settle(struct present *present, struct plan *plan, struct index_entry *index)
+{
+	struct service_key key = index->key;
+
+	if (!index->endpoints) {
+		index_forget(present, index);
+		return plan_delete(plan, TABLE_INDEX, &key);
+	}
+	if (index->endpoint == index->endpoints->id)
+		return 0;
+	index->endpoint = index->endpoints->id;
+	return plan_put(plan, TABLE_INDEX, &key, &index->endpoint);
 }
 
 /* Fills in the names of node and zone if both are known; then an endpoint may bear them already. */
@@ -212,11 +251,11 @@ int endpoint_intern(struct present *present, struct plan *plan, const struct end
 	if (!error)
 		error = endpoint_add(present, present->meta.next_endpoint++, &row, &entry);
 	if (!error)
-		error = index_point(present, &key, entry->id);
+		error = index_chain(present, entry);
 	if (!error)
 		error = plan_put(plan, TABLE_ENDPOINTS, &entry->id, &row);
 	if (!error)
-		error = plan_put(plan, TABLE_INDEX, &key, &entry->id);
+		error = index_settle(present, plan, index_find(present, &key));
 	if (error)
 		return error;
 	plan->meta_changed = true;
@@ -397,6 +436,16 @@ static int read_state(struct present *present, uint32_t id)
 	return 0;
 }
 
+static int read_index(struct present *present, const struct service_key *key, const void *value)
+{
+	struct index_entry *index = index_add(present, key);
+
+	if (!index)
+		return -ENOMEM;
+	memcpy(&index->endpoint, value, sizeof(index->endpoint));
+	return 0;
+}
+
 int present_read(struct present *present, enum table table, const void *key, const void *value)
 {
 	struct endpoint_entry *endpoint;
@@ -412,8 +461,7 @@ int present_read(struct present *present, enum table table, const void *key, con
 		memcpy(&id, key, sizeof(id));
 		return endpoint_add(present, id, value, &endpoint);
 	case TABLE_INDEX:
-		memcpy(&id, value, sizeof(id));
-		return index_point(present, key, id);
+		return read_index(present, key, value);
 	case TABLE_STATE:
 		return read_state(present, *(const uint32_t *)key);
 	case TABLE_MEMBERS:
@@ -444,7 +492,6 @@ static void reference_name(struct present *present, uint32_t id)
 static int doom_unreferenced(struct present *present)
 {
 	struct endpoint_entry *endpoint, *next_endpoint;
-	struct index_entry *index, *next_index;
 	struct name_entry *name, *next_name;
 	int error = 0;
 
@@ -456,12 +503,6 @@ static int doom_unreferenced(struct present *present)
 		if (!error && !name->refs)
 			error = ids_add(&present->doomed_names, name->id);
 	}
-	HASH_ITER(hh, present->index, index, next_index) {
-		if (error || endpoint_by_id(present, index->endpoint))
-			continue;
-		error = plan_delete(&present->garbage, TABLE_INDEX, &index->key);
-		index_forget(present, index);
-	}
 	return error;
 }
 
@@ -469,10 +510,13 @@ int present_settle(struct present *present)
 {
 	struct service_entry *service, *next_service;
 	struct endpoint_entry *endpoint, *next_endpoint;
+	struct index_entry *index, *next_index;
+	int error = 0;
 
 	HASH_ITER(by_key, present->services_by_key, service, next_service) {
 		reference_name(present, service->row.name);
-		qsort(service->members, service->n_members, sizeof(*service->members), member_compare);
+		if (service->n_members)
+			qsort(service->members, service->n_members, sizeof(*service->members), member_compare);
 		for (size_t i = 0; i < service->n_members; i++) {
 			endpoint = endpoint_by_id(present, service->members[i].endpoint);
 			if (endpoint)
@@ -482,8 +526,13 @@ int present_settle(struct present *present)
 	HASH_ITER(by_id, present->endpoints_by_id, endpoint, next_endpoint) {
 		reference_name(present, endpoint->row.node);
 		reference_name(present, endpoint->row.zone);
+		error = error ? error : index_chain(present, endpoint);
 	}
-	return doom_unreferenced(present);
+	HASH_ITER(hh, present->index, index, next_index) {
+		if (!error)
+			error = index_settle(present, &present->garbage, index);
+	}
+	return error ? error : doom_unreferenced(present);
 }
 
 bool present_has_garbage(const struct present *present)
@@ -498,10 +547,9 @@ static int reap_endpoint(struct present *present, struct plan *plan, struct endp
 	struct index_entry *index = index_find(present, &key);
 	int error = plan_delete(plan, TABLE_ENDPOINTS, &entry->id);
 
-	if (!error && index && index->endpoint == entry->id) {
-		error = plan_delete(plan, TABLE_INDEX, &key);
-		index_forget(present, index);
-	}
+	index_unchain(index, entry);
+	if (!error)
+		error = index_settle(present, plan, index);
 	if (!error)
 		error = name_release(present, entry->row.node);
 	if (!error)
@@ -538,10 +586,15 @@ int present_reap(struct present *present, struct plan *plan)
 	int error = 0;
 
 	for (int table = 0; !error && table < TABLE_COUNT; table++) {
+		const struct table_shape *shape = &table_shapes[table];
 		const struct rows *rows = &present->garbage.deletes[table];
 
 		for (size_t i = 0; !error && i < rows->count; i++)
-			error = plan_delete(plan, table, rows->keys + i * table_shapes[table].key);
+			error = plan_delete(plan, table, rows->keys + i * shape->key);
+		rows = &present->garbage.puts[table];
+		for (size_t i = 0; !error && i < rows->count; i++)
+			error = plan_put(plan, table, rows->keys + i * shape->key,
+					 rows->values + i * shape->value);
 	}
 	plan_done(&present->garbage);
 	return error ? error : reap_doomed(present, plan);

@@ -23,12 +23,15 @@ struct endpoint_entry {
 	struct endpoint_row row;
 	uint64_t id;
 	size_t refs; /* member rows */
+	struct endpoint_entry *next_of_address; /* an older one */
 	UT_hash_handle by_row, by_id;
 };
 
+/* An address can have two endpoints for a while: that of the old pod and that of the new. */
 struct index_entry {
 	struct service_key key;
-	uint64_t endpoint;
+	uint64_t endpoint; /* what the kernel's row names */
+	struct endpoint_entry *endpoints; /* the newest first */
 	UT_hash_handle hh;
 };
 
@@ -62,7 +65,7 @@ struct present {
 	struct endpoint_entry *endpoints_by_row, *endpoints_by_id;
 	struct index_entry *index;
 	struct service_entry *services_by_key, *services_by_id;
-	/* Keys to delete once no reader can hold what led to them. */
+	/* What to do once no reader can hold what led to old rows: deletions, and repairs of the index. */
 	struct plan garbage;
 	/* Ids that lost their last reference; they may have found another since. */
 	struct ids doomed_endpoints, doomed_names;

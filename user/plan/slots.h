@@ -2,6 +2,7 @@
 /* Weights to slots. Pure and deterministic: the same input gives the same table. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "weft/service.h"

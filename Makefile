@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# One file, no recursion; a new source file needs no edit here.
+
+O ?= build
+V ?= 0
+PREFIX ?= /usr/local
+SANITIZE ?=
+
+CC = gcc
+CLANG ?= clang
+# Debian puts bpftool where only root's PATH leads.
+BPFTOOL ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
+PKG_CONFIG ?= pkg-config
+
+MACHINE := $(shell uname -m)
+BPF_ARCH := $(if $(filter x86_64,$(MACHINE)),x86,$(if $(filter aarch64,$(MACHINE)),arm64,$(MACHINE)))
+MULTIARCH := $(shell $(CC) -print-multiarch)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+
+LIBS := libbpf libelf zlib libuv yyjson yaml-0.1 smartcols libxxhash
+LIB_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LIBS))
+LIB_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS))
+
+WARN = -Wall -Wextra -Werror
+SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude -Iuser -I$(O) $(LIB_CFLAGS) -MMD -MP
+# The kernel's user headers of this machine stand behind all others: clang does not know them for bpf.
+BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) $(WARN) -Ivmlinux -Iinclude -Ibpf \
+	     -Itests/bpf -idirafter /usr/include/$(MULTIARCH) -MMD -MP
+
+# Maps first: bpftool links a definition before it can link what refers to it.
+BPF_OBJS := $(patsubst bpf/%.c,$(O)/bpf/%.o,bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(wildcard bpf/*.bpf.c)))
+SHIM_OBJS := $(patsubst tests/bpf/%.c,$(O)/tests/bpf/%.o,$(wildcard tests/bpf/*.bpf.c))
+LIB_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard user/*/*.c))
+UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c))
+BPF_TEST_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
+LIVE_BINS := $(patsubst tests/live/%.c,$(O)/live/%,$(wildcard tests/live/*.c))
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+else
+say = @:
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests test asan check format install uninstall clean help
+
+all: $(O)/weft ## the weft binary (default)
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(O)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(O)/weft.bpf.o: $(BPF_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(O)/shim.bpf.o: $(BPF_OBJS) $(SHIM_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(O)/%.skel.h: $(O)/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+# Written anew only when it changes, so that a commit does not rebuild the world.
+$(O)/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define WEFT_VERSION "%s"\n' '$(VERSION)' > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+.PHONY: FORCE
+
+$(O)/user/%.o: user/%.c | $(O)/weft.skel.h $(O)/version.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(O)/tests/%.o: tests/%.c | $(O)/weft.skel.h $(O)/shim.skel.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -Itests/bpf -DTEST_DATA='"tests/unit/data"' -c $< -o $@
+
+$(O)/libweft.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/weft: $(O)/user/main.o $(O)/libweft.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(O)/unit: $(UNIT_OBJS) $(O)/libweft.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread
+
+$(O)/bpf_tests: $(BPF_TEST_OBJS) $(O)/libweft.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread
+
+$(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
+
+tests: $(O)/unit $(O)/bpf_tests $(LIVE_BINS) ## all test binaries
+
+test: all ## every test tier (as root)
+	scripts/test.sh
+
+asan: ## the unit tests with address and undefined-behaviour sanitizers, in build/asan
+	$(MAKE) O=$(O)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' $(O)/asan/unit
+
+check: ## formatting, layering, limits, shell and static analysis
+	scripts/check.sh
+
+format: ## format all C files
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: $(O)/weft ## into $(DESTDIR)$(PREFIX)/sbin
+	install -D -m 0755 $(O)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+
+uninstall: ## what install put there
+	rm -f $(DESTDIR)$(PREFIX)/sbin/weft
+
+clean: ## remove what was built
+	rm -rf $(O)
+
+help: ## this list; O=DIR builds elsewhere, V=1 shows commands
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Rows by hand. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <criterion/criterion.h>
+
+#include "base/addr.h"
+
+struct fixture fixture_open(void)
+{
+	struct fixture f = { .shim = shim__open_and_load() };
+
+	cr_assert(f.shim, "the shim does not load: %s", strerror(errno));
+	return f;
+}
+
+void fixture_close(struct fixture *f)
+{
+	shim__destroy(f->shim);
+}
+
+struct service_key fixture_key(const char *address, unsigned port)
+{
+	struct service_key key = { .port = port, .protocol = IPPROTO_TCP };
+
+	cr_assert(!addr_parse(address, &key.address));
+	return key;
+}
+
+static void put(struct bpf_map *map, const void *key, const void *value, uint64_t flags)
+{
+	cr_assert(!bpf_map_update_elem(bpf_map__fd(map), key, value, flags), "%s: %s", bpf_map__name(map),
+		  strerror(errno));
+}
+
+void put_service(struct fixture *f, const struct service_key *key, struct service_row row)
+{
+	put(f->shim->maps.services, key, &row, BPF_F_LOCK);
+}
+
+void put_slot(struct fixture *f, uint32_t service, uint32_t generation, uint32_t slot, struct slot_row row)
+{
+	struct slot_key key = { service, generation, slot };
+
+	put(f->shim->maps.slots, &key, &row, BPF_ANY);
+}
+
+void put_endpoint(struct fixture *f, uint64_t id, const char *address, unsigned port)
+{
+	struct endpoint_row row = { .port = port, .protocol = IPPROTO_TCP };
+
+	cr_assert(!addr_parse(address, &row.address));
+	put(f->shim->maps.endpoints, &id, &row, BPF_ANY);
+}
+
+void put_member(struct fixture *f, uint32_t service, uint64_t endpoint, uint32_t flags)
+{
+	struct member_key key = { .endpoint = endpoint, .service = service };
+	struct member_row row = { .flags = flags, .weight = 1 };
+
+	put(f->shim->maps.members, &key, &row, BPF_F_LOCK);
+}
+
+struct service_key put_simple(struct fixture *f, uint32_t count, struct service_row row)
+{
+	struct service_key key = fixture_key("10.96.0.1", 80);
+	struct service_state state = { 0 };
+	char address[ADDR_TEXT];
+
+	row.id = 1;
+	row.generation = 1;
+	row.slot_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		snprintf(address, sizeof(address), "10.0.0.%u", i + 1);
+		put_endpoint(f, i + 1, address, 80);
+		put_member(f, 1, i + 1, MEMBER_CHOSEN | MEMBER_SERVING);
+		put_slot(f, 1, 1, i, (struct slot_row){ i + 1, i + 1, UINT32_MAX, 0 });
+	}
+	put(f->shim->maps.service_state, &row.id, &state, BPF_F_LOCK);
+	put_service(f, &key, row);
+	return key;
+}
+
+void run(struct bpf_program *program, void *context, size_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = context, .ctx_size_in = size);
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	cr_assert(!error, "%s: %s", bpf_program__name(program), strerror(-error));
+}
+
+struct shim_route route(struct fixture *f, const struct service_key *key, uint64_t client)
+{
+	struct shim_route c = { .key = *key, .client = client };
+
+	run(f->shim->progs.shim_route, &c, sizeof(c));
+	return c;
+}
+
+uint64_t counted(struct fixture *f, enum reason reason)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	struct stats_row *rows = calloc(n_cpus, sizeof(*rows));
+	uint32_t key = 0;
+	uint64_t sum = 0;
+
+	cr_assert(!bpf_map_lookup_elem(bpf_map__fd(f->shim->maps.stats), &key, rows));
+	for (int i = 0; i < n_cpus; i++)
+		sum += ((uint64_t *)&rows[i])[reason];
+	free(rows);
+	return sum;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The command line: what is understood, and what is refused with which words. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+#include "cmd/cli.h"
+#include "weft/names.h"
+
+/* Splits a line at its blanks, as a shell does without quotes, and parses it. */
+static int parse(const char *line, struct cli *ret, struct why *why)
+{
+	static char text[256];
+	static char *argv[16];
+	int argc = 0;
+
+	cr_assert_lt(strlen(line), sizeof(text));
+	strcpy(text, line);
+	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	cr_assert(cmd_find(argv[0]), "no command %s", argv[0]);
+	return cli_parse(cmd_find(argv[0]), argc, argv, ret, why);
+}
+
+Test(cli, defaults)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("load", &cli, &why));
+	cr_assert_str_eq(cli.bpffs, WEFT_BPFFS);
+	cr_assert_str_eq(cli.node, "");
+	cr_assert_not(cli.cgroup);
+	cr_assert_eq(cli.output, SHEET_TABLE);
+}
+
+Test(cli, agent_takes_all_of_its_options)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("agent --bpffs /b --cgroup /c --source file:/d --node n1 --without x,y -v", &cli, &why),
+		  "%s", why.text);
+	cr_assert_str_eq(cli.bpffs, "/b");
+	cr_assert_str_eq(cli.cgroup, "/c");
+	cr_assert_str_eq(cli.source, "file:/d");
+	cr_assert_str_eq(cli.node, "n1");
+	cr_assert_str_eq(cli.without, "x,y");
+	cr_assert(cli.verbose);
+}
+
+Test(cli, get_takes_options_before_and_behind_its_words)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("get -o json services web -n shop --no-headers", &cli, &why), "%s", why.text);
+	cr_assert_eq(cli.output, SHEET_JSON);
+	cr_assert_eq(cli.n_words, 2);
+	cr_assert_str_eq(cli.words[0], "services");
+	cr_assert_str_eq(cli.words[1], "web");
+	cr_assert_str_eq(cli.namespace, "shop");
+	cr_assert(cli.no_headers);
+}
+
+Test(cli, help_needs_no_words)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("get --help", &cli, &why));
+	cr_assert(cli.help);
+}
+
+struct refusal {
+	char line[64];
+	char says[64];
+};
+
+ParameterizedTestParameters(cli, refusals)
+{
+	static struct refusal refusals[] = {
+		{ "get", "an argument is missing" },
+		{ "get services web more", "unexpected argument 'more'" },
+		{ "get services -o xml", "'xml' is no output format" },
+		{ "get services -o", "option '-o' needs a value" },
+		{ "get --cgroup /x services", "unknown option '--cgroup'" },
+		{ "load --source file:/x", "unknown option '--source'" },
+		{ "load now", "unexpected argument 'now'" },
+		{ "agent --bpffs", "option '--bpffs' needs a value" },
+		{ "version --frobnicate", "unknown option '--frobnicate'" },
+	};
+
+	return cr_make_param_array(struct refusal, refusals, sizeof(refusals) / sizeof(refusals[0]));
+}
+
+ParameterizedTest(struct refusal *row, cli, refusals)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert_eq(parse(row->line, &cli, &why), -22, "'%s' is understood", row->line);
+	cr_assert(strstr(why.text, row->says), "'%s': says '%s', not '%s'", row->line, why.text, row->says);
+}
+
+Test(cli, unknown_command_is_none)
+{
+	cr_assert_not(cmd_find("serve"));
+	cr_assert_not(cmd_find(""));
+}
+
+Test(cli, every_command_has_what_help_needs)
+{
+	for (const struct cmd *cmd = cmds; cmd->name; cmd++) {
+		cr_assert(cmd->summary && cmd->details && cmd->options && cmd->run, "%s", cmd->name);
+		cr_assert_leq(strlen(cmd->summary), 80, "%s", cmd->name);
+		cr_assert_eq(!cmd->words, !cmd->max_words, "%s", cmd->name);
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One sheet in every format. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/attr.h"
+#include "cmd/sheet.h"
+
+static const struct column columns[] = {
+	{ "NAME", "name", CELL_TEXT, false },
+	{ "PORT", "port", CELL_NUMBER, false },
+	{ "OPEN", "open", CELL_BOOL, true },
+};
+
+static char *print(enum sheet_format format, bool headers, bool filled)
+{
+	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(columns, ARRAY_LEN(columns));
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	if (filled) {
+		sheet_text(sheet, "web");
+		sheet_number(sheet, 8080);
+		sheet_bool(sheet, true);
+		sheet_text(sheet, "");
+		sheet_number(sheet, 18446744073709551615ull);
+		sheet_bool(sheet, false);
+	}
+	cr_assert(!sheet_print(sheet, format, headers, to));
+	fclose(to);
+	return text;
+}
+
+static void assert_print(enum sheet_format format, bool headers, bool filled, const char *expected)
+{
+	_cleanup_(freep) char *text = print(format, headers, filled);
+
+	cr_assert_str_eq(text, expected, "prints\n%s\nnot\n%s", text, expected);
+}
+
+Test(sheet, table_hides_wide_columns_and_marks_empty_cells)
+{
+	assert_print(SHEET_TABLE, true, true,
+		     "NAME                  PORT\n"
+		     "web                   8080\n"
+		     "-     18446744073709551615\n");
+}
+
+Test(sheet, wide_shows_them)
+{
+	assert_print(SHEET_WIDE, true, true,
+		     "NAME                  PORT  OPEN\n"
+		     "web                   8080  yes\n"
+		     "-     18446744073709551615  no\n");
+}
+
+Test(sheet, table_without_headers)
+{
+	assert_print(SHEET_TABLE, false, true,
+		     "web                   8080\n"
+		     "-     18446744073709551615\n");
+}
+
+Test(sheet, table_without_rows_still_has_its_headings)
+{
+	assert_print(SHEET_TABLE, true, false, "NAME  PORT\n");
+	assert_print(SHEET_TABLE, false, false, "");
+}
+
+Test(sheet, json_is_an_array_of_flat_objects)
+{
+	assert_print(SHEET_JSON, true, true,
+		     "[\n"
+		     "  {\n    \"name\": \"web\",\n    \"port\": 8080,\n    \"open\": true\n  },\n"
+		     "  {\n    \"name\": \"\",\n    \"port\": 18446744073709551615,\n    \"open\": false\n  }\n"
+		     "]\n");
+}
+
+Test(sheet, json_without_rows_is_an_empty_array)
+{
+	assert_print(SHEET_JSON, true, false, "[]\n");
+}
+
+Test(sheet, yaml)
+{
+	assert_print(SHEET_YAML, true, true,
+		     "- name: \"web\"\n  port: 8080\n  open: true\n"
+		     "- name: \"\"\n  port: 18446744073709551615\n  open: false\n");
+	assert_print(SHEET_YAML, true, false, "[]\n");
+}
