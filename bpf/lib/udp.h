@@ -118,7 +118,8 @@ static inline const struct udp_pair *udp_answered(const struct udp_state *state,
 		const struct udp_pair *pair = &state->pairs[i];
 
 		if (pair->endpoint && pair->port == source->port &&
-		    addr_equal(&pair->address, &source->address) && (!answered || pair->used > answered->used))
+		    addr_equal(&pair->address, &source->address) &&
+		    (!answered || pair->used > answered->used))
 			answered = pair;
 	}
 	return answered;

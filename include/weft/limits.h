@@ -3,17 +3,17 @@
 #pragma once
 
 enum limits {
-	MAX_SERVICES = 65536,	/* virtual address + port + protocol */
-	MAX_SLOTS = 1048576,	/* two generations of every service */
+	MAX_SERVICES = 65536, /* virtual address + port + protocol */
+	MAX_SLOTS = 1048576,  /* two generations of every service */
 	MAX_ENDPOINTS = 262144,
-	MAX_MEMBERS = 524288,	/* (service, endpoint) */
+	MAX_MEMBERS = 524288, /* (service, endpoint) */
 	MAX_NAMES = 131072,
-	MAX_AFFINITY = 65536,	/* (service, client); the least recently used leave */
+	MAX_AFFINITY = 65536, /* (service, client); the least recently used leave */
 
 	/* A round-robin table repeats an endpoint by its weight, up to this many slots. */
 	MAX_WEIGHTED_SLOTS = 4096,
 	MAX_WEIGHT = 65535,
 
-	NAME_SIZE = 256,	/* with the closing NUL */
-	UDP_PAIRS = 8,		/* services one unconnected UDP socket may talk to at a time */
+	NAME_SIZE = 256, /* with the closing NUL */
+	UDP_PAIRS = 8,	 /* services one unconnected UDP socket may talk to at a time */
 };

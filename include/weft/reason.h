@@ -9,35 +9,35 @@
 
 enum reason {
 	/* Decisions. */
-	REASON_CONNECT_BALANCED = 0,	/* connect() to a service, sent to an endpoint */
-	REASON_CONNECT_OTHER = 1,	/* connect() to an address that is no service */
-	REASON_CONNECT_DIRECT = 2,	/* of those: straight to an address that is an endpoint */
-	REASON_SENDMSG_BALANCED = 3,	/* datagram to a service, endpoint newly chosen */
-	REASON_SENDMSG_STICKY = 4,	/* datagram to a service, to the endpoint chosen before */
-	REASON_SENDMSG_OTHER = 5,	/* datagram to an address that is no service */
-	REASON_RECVMSG_RESTORED = 6,	/* answer shown as coming from the service */
+	REASON_CONNECT_BALANCED = 0, /* connect() to a service, sent to an endpoint */
+	REASON_CONNECT_OTHER = 1,    /* connect() to an address that is no service */
+	REASON_CONNECT_DIRECT = 2,   /* of those: straight to an address that is an endpoint */
+	REASON_SENDMSG_BALANCED = 3, /* datagram to a service, endpoint newly chosen */
+	REASON_SENDMSG_STICKY = 4,   /* datagram to a service, to the endpoint chosen before */
+	REASON_SENDMSG_OTHER = 5,    /* datagram to an address that is no service */
+	REASON_RECVMSG_RESTORED = 6, /* answer shown as coming from the service */
 	REASON_RECVMSG_OTHER = 7,
-	REASON_GETPEERNAME_RESTORED = 8,/* the dialled service shown instead of the endpoint */
+	REASON_GETPEERNAME_RESTORED = 8, /* the dialled service shown instead of the endpoint */
 	REASON_GETPEERNAME_OTHER = 9,
-	REASON_REFUSED_EMPTY = 10,	/* the service has no endpoints */
-	REASON_REFUSED_NO_LOCAL = 11,	/* it has, but none that internalTrafficPolicy: Local allows */
+	REASON_REFUSED_EMPTY = 10,    /* the service has no endpoints */
+	REASON_REFUSED_NO_LOCAL = 11, /* it has, but none that internalTrafficPolicy: Local allows */
 	REASON_AFFINITY_KEPT = 12,
 	REASON_AFFINITY_NEW = 13,
 	REASON_AFFINITY_EXPIRED = 14,
-	REASON_AFFINITY_MOVED = 15,	/* the endpoint of the affinity takes no connections any more */
+	REASON_AFFINITY_MOVED = 15, /* the endpoint of the affinity takes no connections any more */
 
 	/* Repairs: the decision was still made. */
-	REASON_SLOT_RETRY = 16,		/* a generation was retired between two look-ups */
-	REASON_CURSOR_MISSING = 17,	/* no round-robin row: random instead */
-	REASON_AFFINITY_FULL = 18,	/* affinity could not be kept */
-	REASON_UDP_PAIR_EVICTED = 19,	/* a socket talks to more than UDP_PAIRS services */
+	REASON_SLOT_RETRY = 16,	      /* a generation was retired between two look-ups */
+	REASON_CURSOR_MISSING = 17,   /* no round-robin row: random instead */
+	REASON_AFFINITY_FULL = 18,    /* affinity could not be kept */
+	REASON_UDP_PAIR_EVICTED = 19, /* a socket talks to more than UDP_PAIRS services */
 
 	/* Bail-outs: traffic left alone. */
 	REASON_SLOT_MISSING = 20,
 	REASON_ENDPOINT_MISSING = 21,
-	REASON_FAMILY_MISMATCH = 22,	/* an IPv6 endpoint for an IPv4 socket */
-	REASON_STORAGE_FAILED = 23,	/* no memory for the state of the socket */
-	REASON_PROTOCOL_OTHER = 24,	/* neither TCP nor UDP */
+	REASON_FAMILY_MISMATCH = 22, /* an IPv6 endpoint for an IPv4 socket */
+	REASON_STORAGE_FAILED = 23,  /* no memory for the state of the socket */
+	REASON_PROTOCOL_OTHER = 24,  /* neither TCP nor UDP */
 
 	REASON_COUNT,
 };

@@ -11,19 +11,19 @@
 /* Map `service_state`, key: service id. Made by user space with the service, written by the kernel. */
 struct service_state {
 	struct bpf_spin_lock lock;
-	uint32_t cursor;	/* round robin: the next slot, modulo slot_count */
+	uint32_t cursor; /* round robin: the next slot, modulo slot_count */
 };
 
 /* Map `affinity` (LRU). */
 struct affinity_key {
-	uint64_t client;	/* cookie of the client's network namespace */
+	uint64_t client; /* cookie of the client's network namespace */
 	uint32_t service;
-	uint32_t reserved;	/* zero */
+	uint32_t reserved; /* zero */
 };
 
 struct affinity_row {
 	uint64_t endpoint;
-	uint64_t used_ns;	/* CLOCK_MONOTONIC */
+	uint64_t used_ns; /* CLOCK_MONOTONIC */
 };
 
 /*
@@ -32,23 +32,23 @@ struct affinity_row {
  */
 struct sock_state {
 	struct addr dialled;
-	struct addr address;		/* of the endpoint */
-	uint64_t endpoint;		/* id; zero: not a connection of the mesh */
+	struct addr address; /* of the endpoint */
+	uint64_t endpoint;   /* id; zero: not a connection of the mesh */
 	uint32_t service;
-	uint16_t dialled_port;		/* host order */
-	uint16_t port;			/* of the endpoint, host order */
-	uint8_t reserved[80];		/* zero */
+	uint16_t dialled_port; /* host order */
+	uint16_t port;	       /* of the endpoint, host order */
+	uint8_t reserved[80];  /* zero */
 };
 
 /* One service an unconnected UDP socket talks to. */
 struct udp_pair {
 	struct addr dialled;
-	struct addr address;		/* of the endpoint */
-	uint64_t endpoint;		/* id; zero: free */
+	struct addr address; /* of the endpoint */
+	uint64_t endpoint;   /* id; zero: free */
 	uint32_t service;
-	uint16_t dialled_port;		/* host order */
-	uint16_t port;			/* of the endpoint, host order */
-	uint64_t used;			/* value of the socket's clock at the last send */
+	uint16_t dialled_port; /* host order */
+	uint16_t port;	       /* of the endpoint, host order */
+	uint64_t used;	       /* value of the socket's clock at the last send */
 };
 
 /*
@@ -56,7 +56,7 @@ struct udp_pair {
  * sent last; a ninth service takes the place of the pair that has sent least recently.
  */
 struct udp_state {
-	uint64_t clock;			/* sends to services so far */
+	uint64_t clock; /* sends to services so far */
 	struct udp_pair pairs[UDP_PAIRS];
 };
 

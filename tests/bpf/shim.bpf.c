@@ -52,7 +52,8 @@ int shim_pick(struct shim_pick *c)
 	struct slot_row slot = {};
 
 	slot.endpoint = c->slot.endpoint;
-	barrier_var(slot.endpoint); /* else the compiler computes an address in the context, which is forbidden */
+	barrier_var(
+		slot.endpoint); /* else the compiler computes an address in the context, which is forbidden */
 	slot.alias = c->slot.alias;
 	slot.keep = c->slot.keep;
 	c->column = pick_column(c->count, c->random);

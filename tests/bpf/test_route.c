@@ -99,7 +99,8 @@ Test(route, slots_that_are_missing_twice_leave_traffic_alone)
 Test(route, round_robin_takes_every_slot_in_turn)
 {
 	struct fixture f = fixture_open();
-	struct service_key key = put_simple(&f, 3, (struct service_row){ .algorithm = ALGORITHM_ROUND_ROBIN });
+	struct service_key key =
+		put_simple(&f, 3, (struct service_row){ .algorithm = ALGORITHM_ROUND_ROBIN });
 
 	for (uint64_t i = 0; i < 12; i++)
 		cr_assert_eq(route(&f, &key, 1).endpoint, i % 3 + 1);
@@ -142,9 +143,9 @@ Test(pick, columns_cover_the_table_evenly)
 	const struct {
 		uint32_t count, random, column;
 	} rows[] = {
-		{ 1, 0, 0 },	      { 1, UINT32_MAX, 0 },	{ 2, UINT32_MAX / 2, 0 },
-		{ 2, 1u << 31, 1 },   { 3, UINT32_MAX, 2 },	{ 1000, UINT32_MAX, 999 },
-		{ 1000, 4294967, 0 }, { 1000, 4294968, 1 },	{ 65536, 1u << 16, 1 },
+		{ 1, 0, 0 },	      { 1, UINT32_MAX, 0 }, { 2, UINT32_MAX / 2, 0 },
+		{ 2, 1u << 31, 1 },   { 3, UINT32_MAX, 2 }, { 1000, UINT32_MAX, 999 },
+		{ 1000, 4294967, 0 }, { 1000, 4294968, 1 }, { 65536, 1u << 16, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -41,7 +41,7 @@ static void put(struct rows *rows, enum table table, const unsigned char *key, c
 	memcpy(rows->values + i * shape->value, value, shape->value);
 }
 
-static void delete(struct rows *rows, enum table table, const unsigned char *key)
+static void delete (struct rows *rows, enum table table, const unsigned char *key)
 {
 	const struct table_shape *shape = &table_shapes[table];
 	size_t i = find(rows, table, key);
@@ -67,7 +67,7 @@ void fake_kernel_apply(struct fake_kernel *kernel, const struct plan *plan)
 		const struct rows *rows = &plan->deletes[table];
 
 		for (size_t i = 0; i < rows->count; i++)
-			delete(&kernel->tables[table], table, rows->keys + i * table_shapes[table].key);
+			delete (&kernel->tables[table], table, rows->keys + i * table_shapes[table].key);
 	}
 }
 

@@ -41,7 +41,8 @@ Test(cli, agent_takes_all_of_its_options)
 	struct why why = { "" };
 	struct cli cli;
 
-	cr_assert(!parse("agent --bpffs /b --cgroup /c --source file:/d --node n1 --without x,y -v", &cli, &why),
+	cr_assert(!parse("agent --bpffs /b --cgroup /c --source file:/d --node n1 --without x,y -v", &cli,
+			 &why),
 		  "%s", why.text);
 	cr_assert_str_eq(cli.bpffs, "/b");
 	cr_assert_str_eq(cli.cgroup, "/c");

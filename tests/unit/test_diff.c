@@ -19,9 +19,9 @@ struct counts {
 static void assert_counts(const char *what, const struct rows *rows, struct counts expected)
 {
 	const size_t wanted[TABLE_COUNT] = {
-		[TABLE_NAMES] = expected.names,	    [TABLE_ENDPOINTS] = expected.endpoints,
-		[TABLE_INDEX] = expected.index,	    [TABLE_STATE] = expected.state,
-		[TABLE_MEMBERS] = expected.members, [TABLE_SLOTS] = expected.slots,
+		[TABLE_NAMES] = expected.names,	      [TABLE_ENDPOINTS] = expected.endpoints,
+		[TABLE_INDEX] = expected.index,	      [TABLE_STATE] = expected.state,
+		[TABLE_MEMBERS] = expected.members,   [TABLE_SLOTS] = expected.slots,
 		[TABLE_SERVICES] = expected.services,
 	};
 
@@ -177,8 +177,8 @@ Test(diff, same_again_is_nothing)
 	struct world world = world_new();
 
 	begin(&world, LIST(1, 2, 3));
-	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) }, NOTHING,
-	       NOTHING, NOTHING);
+	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) },
+	       NOTHING, NOTHING, NOTHING);
 	world_done(&world);
 }
 
@@ -188,8 +188,8 @@ Test(diff, endpoint_added)
 
 	begin(&world, LIST(1, 2));
 	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) },
-	       (struct counts){ .endpoints = 1, .index = 1, .members = 1, .slots = 3, .services = 1 }, NOTHING,
-	       (struct counts){ .slots = 2 });
+	       (struct counts){ .endpoints = 1, .index = 1, .members = 1, .slots = 3, .services = 1 },
+	       NOTHING, (struct counts){ .slots = 2 });
 	cr_assert_eq(row_of(&world, "10.96.0.1")->generation, 2);
 	world_done(&world);
 }
@@ -311,8 +311,7 @@ Test(diff, address_that_another_pod_took_over_is_another_endpoint)
 	const uint64_t *id;
 
 	begin(&world, LIST(1));
-	expect(&world, "default/web",
-	       &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1), .pod = 42 },
+	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1), .pod = 42 },
 	       (struct counts){ .endpoints = 1, .index = 1, .members = 1, .slots = 1, .services = 1 },
 	       (struct counts){ .members = 1 }, (struct counts){ .endpoints = 1, .slots = 1 });
 	cr_assert(!addr_parse("10.0.0.1", &key.address));
@@ -367,8 +366,8 @@ Test(diff, nothing_is_taken_away_while_objects_are_missing)
 	begin(&world, LIST(1, 2));
 	world.keep = true;
 	expect(&world, "default/web", NULL, NOTHING, NOTHING, NOTHING);
-	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = NO_ENDPOINTS }, NOTHING,
-	       NOTHING, NOTHING);
+	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = NO_ENDPOINTS },
+	       NOTHING, NOTHING, NOTHING);
 	cr_assert_eq(row_of(&world, "10.96.0.1")->slot_count, 2);
 	world_done(&world);
 }
@@ -380,8 +379,8 @@ Test(diff, after_a_restart_only_the_difference_is_sent)
 	begin(&world, LIST(1, 2, 3));
 	present_free(world.present);
 	world.present = fake_kernel_read(&world.kernel);
-	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) }, NOTHING,
-	       NOTHING, NOTHING);
+	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) },
+	       NOTHING, NOTHING, NOTHING);
 	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2) },
 	       (struct counts){ .slots = 2, .services = 1 }, (struct counts){ .members = 1 },
 	       (struct counts){ .endpoints = 1, .index = 1, .slots = 3 });

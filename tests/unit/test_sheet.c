@@ -72,11 +72,12 @@ Test(sheet, table_without_rows_still_has_its_headings)
 
 Test(sheet, json_is_an_array_of_flat_objects)
 {
-	assert_print(SHEET_JSON, true, true,
-		     "[\n"
-		     "  {\n    \"name\": \"web\",\n    \"port\": 8080,\n    \"open\": true\n  },\n"
-		     "  {\n    \"name\": \"\",\n    \"port\": 18446744073709551615,\n    \"open\": false\n  }\n"
-		     "]\n");
+	assert_print(
+		SHEET_JSON, true, true,
+		"[\n"
+		"  {\n    \"name\": \"web\",\n    \"port\": 8080,\n    \"open\": true\n  },\n"
+		"  {\n    \"name\": \"\",\n    \"port\": 18446744073709551615,\n    \"open\": false\n  }\n"
+		"]\n");
 }
 
 Test(sheet, json_without_rows_is_an_empty_array)

@@ -84,7 +84,7 @@ static int plan_forgotten(struct agent *a, struct plan *plan)
 	if (a->swept || !source_complete(a->source))
 		return 0;
 	a->swept = true;
-	HASH_ITER(by_id, a->present->names_by_id, entry, next) {
+	HASH_ITER (by_id, a->present->names_by_id, entry, next) {
 		if (error || !entry->services)
 			continue;
 		split_name(entry->text, namespace, &name);

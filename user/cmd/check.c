@@ -8,10 +8,8 @@
 #include "kern/load.h"
 
 static const struct column columns[] = {
-	{ "FEATURE", "feature", CELL_TEXT, false },
-	{ "ON", "on", CELL_BOOL, false },
-	{ "REQUIRED", "required", CELL_BOOL, false },
-	{ "WHY", "why", CELL_TEXT, false },
+	{ "FEATURE", "feature", CELL_TEXT, false },   { "ON", "on", CELL_BOOL, false },
+	{ "REQUIRED", "required", CELL_BOOL, false }, { "WHY", "why", CELL_TEXT, false },
 	{ "WITHOUT IT", "effect", CELL_TEXT, false },
 };
 

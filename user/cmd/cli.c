@@ -76,7 +76,8 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'o':
 		if (parse_format(value, &cli->output))
 			return why_set(why, -EINVAL,
-				       "'%s' is no output format; there are table, wide, json and yaml", value);
+				       "'%s' is no output format; there are table, wide, json and yaml",
+				       value);
 		break;
 	case 'H':
 		cli->no_headers = true;

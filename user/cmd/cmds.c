@@ -6,8 +6,10 @@ const struct cmd cmds[] = {
 	{
 		.name = "load",
 		.summary = "Load the programs, attach them to the pods' cgroup and pin everything",
-		.details = "Loads the BPF programs, attaches them and pins programs, links and maps. What is loaded\n"
-			   "already keeps its rows, and its links are switched to this binary's programs without\n"
+		.details = "Loads the BPF programs, attaches them and pins programs, links and maps. What is "
+			   "loaded\n"
+			   "already keeps its rows, and its links are switched to this binary's programs "
+			   "without\n"
 			   "a gap. Nothing is balanced before services are there: 'weft agent' brings them.",
 		.options = "bcw",
 		.run = cmd_load,
@@ -22,12 +24,17 @@ const struct cmd cmds[] = {
 	{
 		.name = "agent",
 		.summary = "Keep the kernel equal to what the source says, in the foreground",
-		.details = "Loads if nothing is loaded, else adopts what is there, and keeps the maps equal to the\n"
-			   "source. Logs to stderr; 'ready' once the first full state is in the kernel. Traffic does\n"
-			   "not need the agent: when it ends, however it ends, all goes on as it last was.\n\n"
-			   "A file of the source holds Service, EndpointSlice and Node objects as 'kubectl get -o yaml'\n"
-			   "or '-o json' prints them. A file that is wrong is named with line and field, and its last\n"
-			   "good state stands.",
+		.details =
+			"Loads if nothing is loaded, else adopts what is there, and keeps the maps equal to "
+			"the\n"
+			"source. Logs to stderr; 'ready' once the first full state is in the kernel. Traffic "
+			"does\n"
+			"not need the agent: when it ends, however it ends, all goes on as it last was.\n\n"
+			"A file of the source holds Service, EndpointSlice and Node objects as 'kubectl get "
+			"-o yaml'\n"
+			"or '-o json' prints them. A file that is wrong is named with line and field, and "
+			"its last\n"
+			"good state stands.",
 		.options = "bcsNw",
 		.run = cmd_agent,
 	},
@@ -45,7 +52,8 @@ const struct cmd cmds[] = {
 	{
 		.name = "check",
 		.summary = "Say what this kernel can do, and which feature is off and why",
-		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run here.",
+		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run "
+			   "here.",
 		.options = "owH",
 		.run = cmd_check,
 	},

@@ -147,7 +147,8 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 		for (size_t i = 0; line && i < sheet->n_columns; i++) {
 			if (sheet->columns[i].wide && !wide)
 				continue;
-			if (scols_line_set_data(line, place++, shown(&sheet->columns[i], cell(sheet, row, i))))
+			if (scols_line_set_data(line, place++,
+						shown(&sheet->columns[i], cell(sheet, row, i))))
 				line = NULL;
 		}
 		if (!line)
@@ -201,8 +202,8 @@ static int print_json(const struct sheet *sheet, FILE *to)
 static bool emit_scalar(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
 {
 	/* Text in quotes, so that no reader takes a name for a number or a truth. */
-	yaml_scalar_style_t style = kind == CELL_TEXT ? YAML_DOUBLE_QUOTED_SCALAR_STYLE :
-							YAML_PLAIN_SCALAR_STYLE;
+	yaml_scalar_style_t style =
+		kind == CELL_TEXT ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE;
 	yaml_event_t event;
 
 	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, strlen(text), 1, 1,

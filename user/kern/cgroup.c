@@ -86,7 +86,8 @@ int cgroup_open(const char *dir, char ret_path[PATH_MAX], struct why *why)
 		return why_set(why, -ENOENT, "no cgroup2 is mounted here; weft attaches its programs to one");
 	} else if (find_pods(mount, 1, path, others, sizeof(others))) {
 		return why_set(why, -ENOENT,
-			       "no cgroup of pods (kubepods*) under %s; name the one to attach to with --cgroup DIR%s%s",
+			       "no cgroup of pods (kubepods*) under %s; name the one to attach to with "
+			       "--cgroup DIR%s%s",
 			       mount, *others ? "; there are: " : "", others);
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -52,10 +52,11 @@ static int check_abi(const struct kern *kern, struct why *why)
 	if (read_meta(kern, row))
 		return why_set(why, -errno, "%s/meta: %s", kern->dir, strerror(errno));
 	if (row->abi != WEFT_ABI)
-		return why_set(why, -EPROTO,
-			       "%s holds rows of ABI %u, this weft speaks ABI %u; use the weft that loaded them, "
-			       "or 'weft unload --bpffs %s' and load anew",
-			       kern->dir, row->abi, WEFT_ABI, kern->dir);
+		return why_set(
+			why, -EPROTO,
+			"%s holds rows of ABI %u, this weft speaks ABI %u; use the weft that loaded them, "
+			"or 'weft unload --bpffs %s' and load anew",
+			kern->dir, row->abi, WEFT_ABI, kern->dir);
 	return 0;
 }
 

@@ -54,8 +54,7 @@ static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *
 	struct bpf_program *program;
 
 	*ret_cgroup = 0;
-	bpf_object__for_each_program(program, skeleton->obj)
-	{
+	bpf_object__for_each_program (program, skeleton->obj) {
 		if (link_cgroup(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
 			return false;
 	}
@@ -71,8 +70,7 @@ static int check_cgroup(const char *dir, const struct weft *skeleton, const char
 
 	if (error)
 		return why_set(why, error, "cgroup %s: %s", cgroup, strerror(-error));
-	bpf_object__for_each_program(program, skeleton->obj)
-	{
+	bpf_object__for_each_program (program, skeleton->obj) {
 		if (link_cgroup(dir, bpf_program__name(program), &id) || !id || id == wanted)
 			continue;
 		return why_set(why, -EEXIST,
@@ -93,8 +91,7 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 	if (!skeleton)
 		return why_set(why, -errno, "cannot open the programs: %s", strerror(errno));
 	skeleton->rodata->can_set_retval = features[FEATURE_SET_RETVAL].on;
-	bpf_object__for_each_map(map, skeleton->obj)
-	{
+	bpf_object__for_each_map (map, skeleton->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", dir, bpf_map__name(map)) >= (int)sizeof(path))
@@ -186,12 +183,12 @@ static int attach_all(const char *dir, struct weft *skeleton, int cgroup_fd, str
 	size_t n_added = 0, room = 0;
 	int error = 0;
 
-	bpf_object__for_each_program(program, skeleton->obj) room++;
+	bpf_object__for_each_program (program, skeleton->obj)
+		room++;
 	added = calloc(room, sizeof(*added));
 	if (!added)
 		return -ENOMEM;
-	bpf_object__for_each_program(program, skeleton->obj)
-	{
+	bpf_object__for_each_program (program, skeleton->obj) {
 		error = pin_path(dir, WEFT_LINK_DIR, program, pin);
 		if (error)
 			break;
@@ -220,8 +217,7 @@ static int pin_programs(const char *dir, struct weft *skeleton, struct why *why)
 	char pin[PATH_MAX];
 	int error;
 
-	bpf_object__for_each_program(program, skeleton->obj)
-	{
+	bpf_object__for_each_program (program, skeleton->obj) {
 		error = pin_path(dir, WEFT_PROGRAM_DIR, program, pin);
 		if (error)
 			return error;

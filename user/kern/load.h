@@ -18,7 +18,8 @@ struct load_report {
  * the new programs without a gap. On failure what this call added is taken back. The handle holds the lock.
  * -EBUSY: another weft is at work there.
  */
-int kern_load(const struct kern_options *options, struct why *why, struct kern *ret, struct load_report *ret_report);
+int kern_load(const struct kern_options *options, struct why *why, struct kern *ret,
+	      struct load_report *ret_report);
 
 /* As kern_load(), but programs that are attached are left alone. */
 int kern_adopt(const struct kern_options *options, struct why *why, struct kern *ret,

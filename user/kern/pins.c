@@ -95,8 +95,8 @@ int pins_make(const char *dir, bool *ret_mounted, struct why *why)
 			why_set(why, error, "%s: %s", dir, strerror(-error));
 	}
 	if (!error && !is_empty(dir) && !pins_are_own(dir))
-		return why_set(why, -ENOTEMPTY, "%s is neither weft's nor empty; it takes a directory of its own",
-			       dir);
+		return why_set(why, -ENOTEMPTY,
+			       "%s is neither weft's nor empty; it takes a directory of its own", dir);
 	if (!error && !is_bpffs(dir)) {
 		error = mount_bpffs(dir, MOUNT_SOURCE, why);
 		mounted = true;

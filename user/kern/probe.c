@@ -12,18 +12,18 @@
 #include "kern/barrier.h"
 
 /* Instructions by hand, in the encoding of the kernel's Documentation/bpf/standardization. */
-#define INSN(op, dst, src, offset, value)                                                                     \
-	((struct bpf_insn){ .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) })
+#define INSN(op, dst, src, offset, value)                                                                    \
+	((struct bpf_insn){                                                                                  \
+		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) })
 #define INSN_MOVE(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
 #define INSN_CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
 #define INSN_EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-static int try_program(enum bpf_attach_type type, const struct bpf_insn *insns, size_t count,
-		       struct why *why)
+static int try_program(enum bpf_attach_type type, const struct bpf_insn *insns, size_t count, struct why *why)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type);
-	_cleanup_(closep) int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "weft_probe",
-						 "Dual BSD/GPL", insns, count, &options);
+	_cleanup_(closep) int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "weft_probe", "Dual BSD/GPL",
+						 insns, count, &options);
 
 	if (fd < 0)
 		return why_set(why, fd, "the kernel refuses a program that uses it: %s", strerror(-fd));
@@ -43,8 +43,10 @@ static int try_btf(struct why *why)
 static int try_cgroup_hooks(struct why *why)
 {
 	static const enum bpf_attach_type types[] = {
-		BPF_CGROUP_INET4_CONNECT, BPF_CGROUP_UDP6_SENDMSG,
-		BPF_CGROUP_UDP6_RECVMSG,  BPF_CGROUP_INET6_GETPEERNAME,
+		BPF_CGROUP_INET4_CONNECT,
+		BPF_CGROUP_UDP6_SENDMSG,
+		BPF_CGROUP_UDP6_RECVMSG,
+		BPF_CGROUP_INET6_GETPEERNAME,
 	};
 	const struct bpf_insn insns[] = { INSN_MOVE(BPF_REG_0, 1), INSN_EXIT };
 	int error = 0;

@@ -38,7 +38,8 @@ static int read_by_batch(int fd, enum table table, struct present *present)
 		if (failed && failed != -ENOENT)
 			return failed;
 		for (uint32_t i = 0; !error && i < count; i++)
-			error = present_read(present, table, keys + i * shape->key, values + i * shape->value);
+			error = present_read(present, table, keys + i * shape->key,
+					     values + i * shape->value);
 		if (failed)
 			break;
 		first = false;

@@ -66,8 +66,7 @@ static bool is_local(const struct choose_policy *policy, const struct endpoint *
 /* Step one: the ready ones. */
 static size_t choose_ready(const struct choose_policy *policy, struct candidate *candidates, size_t count)
 {
-	enum narrowing narrowing = policy->local_only ? NARROW_NOT :
-							narrowing_of(policy, candidates, count);
+	enum narrowing narrowing = policy->local_only ? NARROW_NOT : narrowing_of(policy, candidates, count);
 	size_t chosen = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -90,8 +89,8 @@ static size_t choose_terminating(const struct choose_policy *policy, struct cand
 	for (size_t i = 0; i < count; i++) {
 		const struct endpoint *e = candidates[i].endpoint;
 
-		candidates[i].chosen = e->terminating && e->serving &&
-				       (!policy->local_only || is_local(policy, e));
+		candidates[i].chosen =
+			e->terminating && e->serving && (!policy->local_only || is_local(policy, e));
 		chosen += candidates[i].chosen;
 	}
 	return chosen;

@@ -25,7 +25,7 @@ struct choose_policy {
 
 enum chosen {
 	CHOSEN_SOME = 0,
-	CHOSEN_NONE = 1,	  /* there is no endpoint anywhere: refuse */
+	CHOSEN_NONE = 1,       /* there is no endpoint anywhere: refuse */
 	CHOSEN_NONE_LOCAL = 2, /* there are, but none on this node, and the policy wants those */
 };
 

@@ -371,13 +371,13 @@ void present_free(struct present *present)
 
 	if (!present)
 		return;
-	HASH_ITER(by_key, present->services_by_key, service, next_service)
+	HASH_ITER (by_key, present->services_by_key, service, next_service)
 		service_remove(present, service);
-	HASH_ITER(by_id, present->endpoints_by_id, endpoint, next_endpoint)
+	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint)
 		endpoint_forget(present, endpoint);
-	HASH_ITER(hh, present->index, index, next_index)
+	HASH_ITER (hh, present->index, index, next_index)
 		index_forget(present, index);
-	HASH_ITER(by_id, present->names_by_id, name, next_name)
+	HASH_ITER (by_id, present->names_by_id, name, next_name)
 		name_forget(present, name);
 	plan_done(&present->garbage);
 	free(present->doomed_endpoints.items);
@@ -454,7 +454,8 @@ int present_read(struct present *present, enum table table, const void *key, con
 
 	switch (table) {
 	case TABLE_NAMES:
-		return name_add(present, *(const uint32_t *)key, ((const struct name_row *)value)->text, &name);
+		return name_add(present, *(const uint32_t *)key, ((const struct name_row *)value)->text,
+				&name);
 	case TABLE_SERVICES:
 		return service_insert(present, key, value) ? 0 : -ENOMEM;
 	case TABLE_ENDPOINTS:
@@ -495,11 +496,11 @@ static int doom_unreferenced(struct present *present)
 	struct name_entry *name, *next_name;
 	int error = 0;
 
-	HASH_ITER(by_id, present->endpoints_by_id, endpoint, next_endpoint) {
+	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint) {
 		if (!error && !endpoint->refs)
 			error = ids_add(&present->doomed_endpoints, endpoint->id);
 	}
-	HASH_ITER(by_id, present->names_by_id, name, next_name) {
+	HASH_ITER (by_id, present->names_by_id, name, next_name) {
 		if (!error && !name->refs)
 			error = ids_add(&present->doomed_names, name->id);
 	}
@@ -513,22 +514,23 @@ int present_settle(struct present *present)
 	struct index_entry *index, *next_index;
 	int error = 0;
 
-	HASH_ITER(by_key, present->services_by_key, service, next_service) {
+	HASH_ITER (by_key, present->services_by_key, service, next_service) {
 		reference_name(present, service->row.name);
 		if (service->n_members)
-			qsort(service->members, service->n_members, sizeof(*service->members), member_compare);
+			qsort(service->members, service->n_members, sizeof(*service->members),
+			      member_compare);
 		for (size_t i = 0; i < service->n_members; i++) {
 			endpoint = endpoint_by_id(present, service->members[i].endpoint);
 			if (endpoint)
 				endpoint->refs++;
 		}
 	}
-	HASH_ITER(by_id, present->endpoints_by_id, endpoint, next_endpoint) {
+	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint) {
 		reference_name(present, endpoint->row.node);
 		reference_name(present, endpoint->row.zone);
 		error = error ? error : index_chain(present, endpoint);
 	}
-	HASH_ITER(hh, present->index, index, next_index) {
+	HASH_ITER (hh, present->index, index, next_index) {
 		if (!error)
 			error = index_settle(present, &present->garbage, index);
 	}

@@ -22,7 +22,7 @@ struct name_entry {
 struct endpoint_entry {
 	struct endpoint_row row;
 	uint64_t id;
-	size_t refs; /* member rows */
+	size_t refs;				/* member rows */
 	struct endpoint_entry *next_of_address; /* an older one */
 	UT_hash_handle by_row, by_id;
 };
@@ -30,7 +30,7 @@ struct endpoint_entry {
 /* An address can have two endpoints for a while: that of the old pod and that of the new. */
 struct index_entry {
 	struct service_key key;
-	uint64_t endpoint; /* what the kernel's row names */
+	uint64_t endpoint;		  /* what the kernel's row names */
 	struct endpoint_entry *endpoints; /* the newest first */
 	UT_hash_handle hh;
 };
@@ -43,8 +43,8 @@ struct member_entry {
 struct service_entry {
 	struct service_key key;
 	struct service_row row;
-	struct slot_row *slots; /* row.slot_count of them, of row.generation */
-	size_t slots_read;	/* at start: how many of them the kernel had */
+	struct slot_row *slots;	      /* row.slot_count of them, of row.generation */
+	size_t slots_read;	      /* at start: how many of them the kernel had */
 	struct member_entry *members; /* sorted by endpoint id */
 	size_t n_members;
 	bool has_state;

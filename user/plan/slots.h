@@ -27,4 +27,5 @@ size_t slots_alias(const struct weighted *endpoints, size_t count, struct slot_r
  * largest remainder, each non-zero weight keeping one slot at least; a table never has fewer slots than
  * endpoints of non-zero weight. All weights zero count as equal. Returns 0 and a table to free(), or -ENOMEM.
  */
-int slots_round_robin(const struct weighted *endpoints, size_t count, struct slot_row **ret_slots, size_t *ret_count);
+int slots_round_robin(const struct weighted *endpoints, size_t count, struct slot_row **ret_slots,
+		      size_t *ret_count);

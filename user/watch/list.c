@@ -109,7 +109,7 @@ static int join(struct listing *listing)
 	struct service_entry *service, *next;
 	size_t n_services = 0, n_members = 0;
 
-	HASH_ITER(by_key, listing->present->services_by_key, service, next) {
+	HASH_ITER (by_key, listing->present->services_by_key, service, next) {
 		n_services++;
 		n_members += service->n_members;
 	}
@@ -117,7 +117,7 @@ static int join(struct listing *listing)
 	listing->endpoints = calloc(n_members + 1, sizeof(*listing->endpoints));
 	if (!listing->services || !listing->endpoints)
 		return -ENOMEM;
-	HASH_ITER(by_key, listing->present->services_by_key, service, next) {
+	HASH_ITER (by_key, listing->present->services_by_key, service, next) {
 		const char *name = name_text(listing->present, service->row.name);
 
 		listing->services[listing->n_services++] =

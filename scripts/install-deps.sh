@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Installs what a fresh Debian 12 or 13 needs to build and test weft. Quiet and quick when nothing is missing.
+set -euo pipefail
+
+PACKAGES=(
+	gcc make clang llvm pkg-config git ca-certificates
+	bpftool libbpf-dev libelf-dev zlib1g-dev
+	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev
+	libcriterion-dev shellcheck cppcheck clang-format
+	iproute2 jq procps util-linux python3
+)
+
+say() { echo "install-deps: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+apt() {
+	local try
+	for try in 1 2 3; do
+		DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null && return 0
+		say "apt-get $1 failed (try $try of 3)"
+		sleep "$try"
+	done
+	die "apt-get $* failed"
+}
+
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# One package of Debian 13, for Debian 12: from the mirror that the system uses, everything else of that suite
+# pinned out of reach.
+pin_yyjson() {
+	local uri key
+	apt-cache show libyyjson-dev >/dev/null 2>&1 && return 0
+	uri=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
+		awk '$2 == "bookworm" { print $1; exit }')
+	[ -n "$uri" ] || die "libyyjson-dev is in no configured suite, and no mirror of Debian 12 to take it from is"
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	cat >/etc/apt/sources.list.d/weft-trixie.sources <<-END
+		Types: deb
+		URIs: $uri
+		Suites: trixie
+		Components: main
+		Signed-By: $key
+	END
+	cat >/etc/apt/preferences.d/weft <<-END
+		Package: *
+		Pin: release n=trixie
+		Pin-Priority: -1
+
+		Package: libyyjson-dev libyyjson0
+		Pin: release n=trixie
+		Pin-Priority: 500
+	END
+	say "libyyjson is taken from Debian 13 (pinned; nothing else is)"
+	apt update
+}
+
+[ "$(id -u)" = 0 ] || die "must be run as root"
+command -v apt-get >/dev/null || die "this is not Debian; install by hand: ${PACKAGES[*]} libyyjson-dev"
+
+missing=()
+for package in "${PACKAGES[@]}" libyyjson-dev; do
+	is_installed "$package" || missing+=("$package")
+done
+# Any Go will do; an own one may be newer than Debian's.
+command -v go >/dev/null || is_installed golang-go || missing+=(golang-go)
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+say "installing ${missing[*]}"
+apt update
+case " ${missing[*]} " in
+*" libyyjson-dev "*) pin_yyjson ;;
+esac
+apt install --no-install-recommends -y "${missing[@]}"

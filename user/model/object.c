@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Objects: to free and to compare. */
+#include "model/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/vec.h"
+
+static void strings_done(char **strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strings[i]);
+	free(strings);
+}
+
+static void service_done(struct service *service)
+{
+	free(service->ignored);
+	for (size_t i = 0; i < service->n_ports; i++)
+		free(service->ports[i].name);
+	free(service->ports);
+}
+
+static void endpoint_done(struct endpoint *endpoint)
+{
+	free(endpoint->node);
+	free(endpoint->zone);
+	free(endpoint->pod);
+	strings_done(endpoint->hint_zones, endpoint->n_hint_zones);
+	strings_done(endpoint->hint_nodes, endpoint->n_hint_nodes);
+}
+
+static void slice_done(struct slice *slice)
+{
+	free(slice->service);
+	for (size_t i = 0; i < slice->n_ports; i++)
+		free(slice->ports[i].name);
+	free(slice->ports);
+	for (size_t i = 0; i < slice->n_endpoints; i++)
+		endpoint_done(&slice->endpoints[i]);
+	free(slice->endpoints);
+}
+
+void object_done(struct object *object)
+{
+	switch (object->kind) {
+	case OBJECT_SERVICE:
+		service_done(&object->service);
+		break;
+	case OBJECT_SLICE:
+		slice_done(&object->slice);
+		break;
+	case OBJECT_NODE:
+		free(object->node.zone);
+		break;
+	}
+	free(object->namespace);
+	free(object->name);
+	free(object->place);
+	*object = (struct object){ 0 };
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool strings_equal(char *const *a, size_t n_a, char *const *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++) {
+		if (!same(a[i], b[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool service_equal(const struct service *a, const struct service *b)
+{
+	if (!same(a->ignored, b->ignored) || a->n_cluster_ips != b->n_cluster_ips ||
+	    a->n_ports != b->n_ports || a->algorithm != b->algorithm || a->affinity != b->affinity ||
+	    a->affinity_s != b->affinity_s || a->local_only != b->local_only ||
+	    a->publish_not_ready != b->publish_not_ready)
+		return false;
+	for (size_t i = 0; i < a->n_cluster_ips; i++) {
+		if (addr_compare(&a->cluster_ips[i], &b->cluster_ips[i]))
+			return false;
+	}
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (!same(a->ports[i].name, b->ports[i].name) || a->ports[i].port != b->ports[i].port ||
+		    a->ports[i].protocol != b->ports[i].protocol)
+			return false;
+	}
+	return true;
+}
+
+static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return !addr_compare(&a->address, &b->address) && a->ready == b->ready && a->serving == b->serving &&
+	       a->terminating == b->terminating && same(a->node, b->node) && same(a->zone, b->zone) &&
+	       same(a->pod, b->pod) &&
+	       strings_equal(a->hint_zones, a->n_hint_zones, b->hint_zones, b->n_hint_zones) &&
+	       strings_equal(a->hint_nodes, a->n_hint_nodes, b->hint_nodes, b->n_hint_nodes);
+}
+
+static bool slice_equal(const struct slice *a, const struct slice *b)
+{
+	if (!same(a->service, b->service) || a->v6 != b->v6 || a->weight != b->weight ||
+	    a->n_ports != b->n_ports || a->n_endpoints != b->n_endpoints)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (!same(a->ports[i].name, b->ports[i].name) || a->ports[i].port != b->ports[i].port ||
+		    a->ports[i].protocol != b->ports[i].protocol)
+			return false;
+	}
+	for (size_t i = 0; i < a->n_endpoints; i++) {
+		if (!endpoint_equal(&a->endpoints[i], &b->endpoints[i]))
+			return false;
+	}
+	return true;
+}
+
+bool object_equal(const struct object *a, const struct object *b)
+{
+	if (a->kind != b->kind || !same(a->namespace, b->namespace) || !same(a->name, b->name))
+		return false;
+	switch (a->kind) {
+	case OBJECT_SERVICE:
+		return service_equal(&a->service, &b->service);
+	case OBJECT_SLICE:
+		return slice_equal(&a->slice, &b->slice);
+	case OBJECT_NODE:
+		return same(a->node.zone, b->node.zone);
+	}
+	return false;
+}
+
+void objects_done(struct objects *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		object_done(&list->items[i]);
+	free(list->items);
+	*list = (struct objects){ 0 };
+}
+
+struct object *objects_add(struct objects *list)
+{
+	struct object *object;
+
+	if (vec_reserve(&list->items, list->count + 1, &list->room, sizeof(*list->items)))
+		return NULL;
+	object = &list->items[list->count++];
+	*object = (struct object){ 0 };
+	return object;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The text of a file to objects: v1 Service, discovery.k8s.io/v1 EndpointSlice and v1 Node, one by one or in
+ * the lists that kubectl prints. Objects of other kinds are passed over, fields that decide nothing here as
+ * well; what is wrong in a field that decides fails the file.
+ */
+#pragma once
+
+#include "base/why.h"
+#include "model/object.h"
+#include "source/tree.h"
+
+/* What the operator may want to know of a file that is right. */
+struct notice {
+	uint32_t line;
+	char *text;
+};
+
+struct notices {
+	struct notice *items;
+	size_t count;
+	size_t room;
+};
+
+void notices_done(struct notices *notices); /* also for _cleanup_ */
+
+struct parsed {
+	struct objects objects;
+	struct notices notices;
+};
+
+void parsed_done(struct parsed *parsed); /* also for _cleanup_ */
+
+/*
+ * `name` stands in front of messages and in the place of each object. Returns 0, -EINVAL with the first error
+ * in `why`, or -ENOMEM.
+ */
+int parse_text(const char *name, enum tree_format format, const char *text, size_t size, struct why *why,
+	       struct parsed *ret);
