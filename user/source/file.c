@@ -309,8 +309,8 @@ static void on_dir_event(void *arg, enum dir_event event, const char *name)
 	if (event == DIR_SHIFTED || event == DIR_MISSED || s->doubtful)
 		s->rescan = true;
 	if (event == DIR_MISSED) {
-		HASH_ITER(hh, s->files, file, next)
-		file->writing = file->created = false;
+		HASH_ITER (hh, s->files, file, next)
+			file->writing = file->created = false;
 	}
 	if (event == DIR_LOST)
 		s->lost = true;
@@ -346,8 +346,8 @@ static void scan(struct file_source *s)
 	if (s->doubtful && !found && s->files)
 		return;
 	s->doubtful = false;
-	HASH_ITER(hh, s->files, file, next)
-	file->marked = true;
+	HASH_ITER (hh, s->files, file, next)
+		file->marked = true;
 }
 
 /* Finds the directory again. */
@@ -364,8 +364,8 @@ static void recover(struct file_source *s)
 		s->told = true;
 		return;
 	}
-	HASH_ITER(hh, s->files, file, next)
-	file->gone = file->writing = file->created = false;
+	HASH_ITER (hh, s->files, file, next)
+		file->gone = file->writing = file->created = false;
 	s->doubtful = true;
 	scan(s);
 	if (s->doubtful)
@@ -385,14 +385,12 @@ static bool check_marked(struct file_source *s)
 	struct identity now;
 	bool any = false;
 
-	HASH_ITER(hh, s->files, file, next)
-	{
+	HASH_ITER (hh, s->files, file, next) {
 		if (file->marked && file->renamed && !s->lost && !s->doubtful &&
 		    identity_look(file->path, &now) == -ENOENT && dir_stands(&s->dir))
 			file_forget(s, file);
 	}
-	HASH_ITER(hh, s->files, file, next)
-	{
+	HASH_ITER (hh, s->files, file, next) {
 		if (!file->marked || s->lost || s->doubtful)
 			continue;
 		any = true;
@@ -444,8 +442,7 @@ static void on_soon(uv_timer_t *timer)
 	dir_read(&s->dir, on_dir_event, s);
 	if (!s->lost && !dir_stands(&s->dir))
 		s->lost = true;
-	HASH_ITER(hh, s->files, file, next)
-	{
+	HASH_ITER (hh, s->files, file, next) {
 		struct identity identity;
 		int error;
 
@@ -479,8 +476,7 @@ static void on_tick(uv_timer_t *timer)
 	if (!dir_stands(&s->dir))
 		s->lost = true;
 	/* Nobody wrote since it was created: it came complete, as by linkat() of a file without a name. */
-	HASH_ITER(hh, s->files, file, next)
-	{
+	HASH_ITER (hh, s->files, file, next) {
 		if (!file->created || identity_look(file->path, &now) || !now.size)
 			continue;
 		file->created = false;
@@ -494,8 +490,7 @@ static void file_source_free(struct file_source *s)
 {
 	struct file *file, *next;
 
-	HASH_ITER(hh, s->files, file, next)
-	{
+	HASH_ITER (hh, s->files, file, next) {
 		HASH_DELETE(hh, s->files, file);
 		file_free(file);
 	}

@@ -246,7 +246,7 @@ static int find_kind(const struct field *self, const struct kind *list, const st
 		if (api && !strcmp(api, kinds[i].api))
 			*ret = &kinds[i];
 		else if (!api || same_group(api))
-			return field_refuse_value(&api_field, "is not supported for a %s (only %s)", name,
+			return field_refuse_value(&api_field, "is not supported for %s (only %s)", name,
 						  kinds[i].api);
 	}
 	return 0;

@@ -22,7 +22,7 @@ static int parse_port(const struct field *field, struct slice *slice)
 		return field_refuse(field, "is missing");
 	error = field_name(&name_field, NAME_LABEL, &name);
 	if (!error)
-		error = field_number(&number_field, 1, UINT16_MAX, "a port", &number);
+		error = field_number(&number_field, 0, UINT16_MAX, "a port", &number);
 	if (!error)
 		error = parse_protocol(field, &protocol);
 	if (error)

@@ -48,8 +48,7 @@ static void forget_anchors(struct reader *r)
 {
 	struct anchor *anchor, *next;
 
-	HASH_ITER(hh, r->anchors, anchor, next)
-	{
+	HASH_ITER (hh, r->anchors, anchor, next) {
 		HASH_DELETE(hh, r->anchors, anchor);
 		free(anchor->name);
 		free(anchor);
