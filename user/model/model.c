@@ -350,8 +350,8 @@ static void gone_free(struct model *model)
 {
 	struct record *record, *next;
 
-	DL_FOREACH_SAFE(model->gone, record, next)
-	record_free(record);
+	DL_FOREACH_SAFE (model->gone, record, next)
+		record_free(record);
 	model->gone = NULL;
 }
 
@@ -392,14 +392,15 @@ static void origin_drop_empty(struct model *model, struct origin *origin)
 /* All that can fail for want of memory: from here on, the objects only change places. */
 static int entries_new(struct model *model, struct objects *objects, struct entry **ret)
 {
-	struct entry *first = NULL, *entry, *next;
+	struct entry *first = NULL, **tail = &first, *entry, *next;
 	int error = 0;
 
-	/* From the end, so that the list has the order of the file. */
-	for (size_t i = objects->count; !error && i; i--) {
-		error = entry_new(model, &objects->items[i - 1], &entry);
-		if (!error)
-			LL_PREPEND(first, entry);
+	for (size_t i = 0; !error && i < objects->count; i++) {
+		error = entry_new(model, &objects->items[i], &entry);
+		if (!error) {
+			*tail = entry;
+			tail = &entry->next;
+		}
 	}
 	objects_done(objects);
 	if (!error) {
@@ -484,8 +485,7 @@ void model_mark_all_dirty(struct model *model)
 {
 	struct record *record, *next;
 
-	HASH_ITER(hh, model->records, record, next)
-	{
+	HASH_ITER (hh, model->records, record, next) {
 		if (record_exists(record))
 			record_mark(model, record);
 	}
@@ -515,8 +515,7 @@ int model_each(struct model *model, model_service_fn *call, void *arg)
 	int result = 0;
 
 	HASH_SRT(hh, model->records, record_compare);
-	HASH_ITER(hh, model->records, record, next)
-	{
+	HASH_ITER (hh, model->records, record, next) {
 		if (!record_exists(record))
 			continue;
 		record_show(record, &service);
@@ -557,8 +556,7 @@ void model_free(struct model *model)
 	if (!model)
 		return;
 	gone_free(model);
-	HASH_ITER(hh, model->origins, origin, next_origin)
-	{
+	HASH_ITER (hh, model->origins, origin, next_origin) {
 		LL_FOREACH_SAFE(origin->entries, entry, next_entry)
 		{
 			object_done(&entry->object);
@@ -567,13 +565,11 @@ void model_free(struct model *model)
 		HASH_DELETE(hh, model->origins, origin);
 		origin_free(origin);
 	}
-	HASH_ITER(hh, model->claims, claim, next_claim)
-	{
+	HASH_ITER (hh, model->claims, claim, next_claim) {
 		HASH_DELETE(hh, model->claims, claim);
 		claim_free(claim);
 	}
-	HASH_ITER(hh, model->records, record, next_record)
-	{
+	HASH_ITER (hh, model->records, record, next_record) {
 		HASH_DELETE(hh, model->records, record);
 		record_free(record);
 	}

@@ -146,6 +146,16 @@ static uint64_t share_exactly(const struct weighted *endpoints, size_t count, co
 	return total;
 }
 
+static int compare_weight(const void *left, const void *right)
+{
+	const struct turn *a = *(struct turn *const *)left;
+	const struct turn *b = *(struct turn *const *)right;
+
+	if (a->slots != b->slots)
+		return a->slots < b->slots ? -1 : 1;
+	return (a > b) - (a < b);
+}
+
 static int compare_rest(const void *left, const void *right)
 {
 	const struct turn *a = *(struct turn *const *)left;
@@ -157,27 +167,35 @@ static int compare_rest(const void *left, const void *right)
 }
 
 /*
- * Shares of a round of `room` slots: each endpoint one, the others by weight, what is left over by largest
- * remainder (Hamilton's method). Returns 0 or -ENOMEM.
+ * Shares of a round of `room` slots by largest remainder (Hamilton's method). Those too light for a whole slot
+ * get one and leave the count; the lightest go first, since each that leaves makes the others' shares smaller.
+ * Returns 0 or -ENOMEM.
  */
 static int share_rounded(struct turn *turns, size_t n, uint64_t total, uint64_t room)
 {
 	_cleanup_(freep) struct turn **order = calloc(n, sizeof(struct turn *));
-	const uint64_t free_slots = room - n;
-	uint64_t given = 0;
+	size_t light = 0;
+	uint64_t left;
 
 	if (!order)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t product = turns[i].slots * free_slots;
-
-		turns[i].slots = 1 + product / total;
-		turns[i].rest = product % total;
-		given += turns[i].slots;
+	for (size_t i = 0; i < n; i++)
 		order[i] = &turns[i];
+	qsort(order, n, sizeof(struct turn *), compare_weight);
+	for (; light < n && order[light]->slots * room < total; light++, room--) {
+		total -= order[light]->slots;
+		order[light]->slots = 1;
 	}
-	qsort(order, n, sizeof(struct turn *), compare_rest);
-	for (size_t i = 0; given < room; i++, given++)
+	left = room;
+	for (size_t i = light; i < n; i++) {
+		uint64_t product = order[i]->slots * room;
+
+		order[i]->slots = product / total;
+		order[i]->rest = product % total;
+		left -= order[i]->slots;
+	}
+	qsort(order + light, n - light, sizeof(struct turn *), compare_rest);
+	for (size_t i = light; left; i++, left--)
 		order[i]->slots++;
 	return 0;
 }

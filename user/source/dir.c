@@ -107,7 +107,7 @@ static void handle(struct dir *dir, const struct inotify_event *event, dir_event
 		return;
 	}
 	if (!event->len || may_be_way(event))
-		call(arg, DIR_SHIFTED, NULL);
+		call(arg, DIR_SHIFTED, event->len ? event->name : NULL);
 	if (event->len && event->name[0] != '.')
 		call(arg, meaning(event), event->name);
 }

@@ -20,7 +20,7 @@ enum dir_event {
 	DIR_TOUCHED, /* its attributes changed, though it may be in the middle of being written */
 	DIR_DELETED,
 	DIR_RENAMED, /* moved away */
-	DIR_SHIFTED, /* something that files may be reached through changed: any of them may be another */
+	DIR_SHIFTED, /* the name may be a link that files are reached through: any of them may be another */
 	DIR_MISSED,  /* events were lost */
 	DIR_LOST,    /* the directory itself was deleted, moved or unmounted */
 };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -30,10 +31,9 @@ bool identity_same_content(const struct identity *a, const struct identity *b)
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && same_time(&a->mtime, &b->mtime);
 }
 
-bool identity_same(const struct identity *before, const struct identity *now)
+bool identity_same(const struct identity *a, const struct identity *b)
 {
-	return before->settled && identity_same_content(before, now) &&
-	       same_time(&before->ctime, &now->ctime);
+	return identity_same_content(a, b) && same_time(&a->ctime, &b->ctime);
 }
 
 static struct identity identity_of(const struct stat *status)
@@ -68,6 +68,22 @@ int identity_look(const char *path, struct identity *ret)
 	return 0;
 }
 
+/*
+ * Has somebody the file open for writing? A read lease is refused then. It is held for no longer than it takes
+ * to ask; the signal of one who opens meanwhile is turned into one that does nothing. Where leases are not to be
+ * had, nobody is known to write.
+ */
+static bool is_being_written(int fd)
+{
+	bool refused;
+
+	if (fcntl(fd, F_SETSIG, SIGURG))
+		return false;
+	refused = fcntl(fd, F_SETLEASE, F_RDLCK) && errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return refused;
+}
+
 int fetch(const char *path, struct identity *ret_identity, char **ret_text, size_t *ret_size)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -99,6 +115,8 @@ int fetch(const char *path, struct identity *ret_identity, char **ret_text, size
 			break;
 		size += (size_t)got;
 	}
+	if (is_being_written(fd))
+		return -EAGAIN;
 	text[size] = '\0';
 	*ret_identity = identity;
 	*ret_text = TAKE_PTR(text);

@@ -23,6 +23,8 @@ enum {
 	GONE_MS = 200,
 	/* Of looking again at what changed meanwhile, within one turn of the loop. */
 	MAX_ROUNDS = 8,
+	/* Ticks. Writers take less; of one that hangs the operator should know. */
+	TELL_BUSY = 5,
 };
 
 struct file {
@@ -31,11 +33,13 @@ struct file {
 	struct identity identity;
 	bool tried; /* was looked at: `identity` is what it was, unless `error` says that it cannot be read */
 	bool good;  /* was read well once */
-	bool marked;  /* to be looked at */
-	bool writing; /* in the middle of being written */
-	bool created; /* new, and nobody has written to it so far */
-	bool renamed; /* to another name: gone for good */
-	bool gone;    /* since `gone_at`; forgotten if it stays so */
+	bool marked;   /* to be looked at */
+	bool heard;    /* because of an event of its own */
+	bool writing;  /* in the middle of being written */
+	bool created;  /* new, and nobody has written to it so far */
+	unsigned busy; /* ticks since it was found open for writing, from 1; zero: it was not */
+	bool renamed;  /* to another name: gone for good */
+	bool gone;     /* since `gone_at`; forgotten if it stays so */
 	uint64_t gone_at;
 	size_t writes; /* seen so far, its creation included */
 	char *error;   /* what is wrong with it now; NULL: nothing */
@@ -62,6 +66,12 @@ struct file_source {
 
 static void on_soon(uv_timer_t *timer);
 
+static void say_line(struct file_source *s, bool bad, const char *line)
+{
+	if (s->events.say)
+		s->events.say(s->events.arg, bad, line);
+}
+
 static _printf_(3, 4) void say(struct file_source *s, bool bad, const char *format, ...)
 {
 	_cleanup_(freep) char *line = NULL;
@@ -70,8 +80,8 @@ static _printf_(3, 4) void say(struct file_source *s, bool bad, const char *form
 	va_start(args, format);
 	line = text_vformat(format, args);
 	va_end(args);
-	if (line && s->events.say)
-		s->events.say(s->events.arg, bad, line);
+	if (line)
+		say_line(s, bad, line);
 }
 
 static void file_free(struct file *file)
@@ -148,7 +158,7 @@ static void say_notices(struct file_source *s, struct file *file, struct notices
 
 static void on_complaint(void *arg, const char *sentence)
 {
-	say(arg, true, "%s", sentence);
+	say_line(arg, true, sentence);
 }
 
 /* What was read well before stays in force. */
@@ -158,7 +168,7 @@ static void file_fail(struct file_source *s, struct file *file, bool anew, const
 
 	if (file->error && !anew && !strcmp(file->error, text))
 		return;
-	say(s, true, "%s", text);
+	say_line(s, true, text);
 	error = strdup(text);
 	free(file->error);
 	file->error = error ? error : calloc(1, 1);
@@ -171,7 +181,7 @@ static void file_accept(struct file_source *s, struct file *file, struct parsed 
 		say(s, true, "%s: out of memory", file->path);
 		file->tried = file->good;
 		s->rescan = true;
-		file->identity.settled = false;
+		file->identity = (struct identity){ 0 };
 		return;
 	}
 	if (file->error)
@@ -220,10 +230,15 @@ static void file_read(struct file_source *s, struct file *file)
 	int error = fetch(file->path, &identity, &text, &size);
 
 	s->reads++;
-	/* Who began to write before the last byte was read has left an event by now; he will close the file. */
+	/* Who wrote before the last byte was read and is done with it has left an event by now. */
 	dir_read(&s->dir, on_dir_event, s);
 	if (file->writes != writes || s->lost)
 		return;
+	if (error == -EAGAIN) {
+		file->busy += !file->busy;
+		return;
+	}
+	file->busy = 0;
 	if (error == -ENOENT || error == -ENODEV) {
 		file->marked = true;
 		return;
@@ -231,7 +246,7 @@ static void file_read(struct file_source *s, struct file *file)
 	if (error) {
 		why_set(&why, error, "%s: cannot be read: %s", file->path, strerror(-error));
 		anew = !file->tried;
-		file->identity.settled = false;
+		file->identity = (struct identity){ 0 };
 	} else {
 		anew = !file->tried || !identity_same_content(&file->identity, &identity);
 		file->identity = identity;
@@ -242,6 +257,12 @@ static void file_read(struct file_source *s, struct file *file)
 		file_fail(s, file, anew, why.text);
 	else
 		file_accept(s, file, &parsed);
+}
+
+/* Was it read as it is now? Time stamps alone do not tell if it was fresh then and an event came since. */
+static bool file_is_known(const struct file *file, const struct identity *now)
+{
+	return file->tried && identity_same(&file->identity, now) && (file->identity.settled || !file->heard);
 }
 
 static void file_check(struct file_source *s, struct file *file)
@@ -266,11 +287,12 @@ static void file_check(struct file_source *s, struct file *file)
 			error == -ENOLINK ? "a link to nothing" : strerror(-error));
 		file_fail(s, file, !file->tried, why.text);
 		file->tried = true;
-		file->identity.settled = false;
+		file->identity = (struct identity){ 0 };
 		return;
 	}
-	if (file->writing || file->created || (file->tried && identity_same(&file->identity, &now)))
+	if (file->writing || file->created || file_is_known(file, &now))
 		return;
+	file->heard = false;
 	file_read(s, file);
 }
 
@@ -296,6 +318,7 @@ static void on_file_event(struct file *file, enum dir_event event)
 	file->writing = event == DIR_WRITING;
 	file->writes += event == DIR_WRITING;
 	file->marked = event != DIR_WRITING;
+	file->heard = true;
 	file->renamed = event == DIR_RENAMED;
 }
 
@@ -305,16 +328,18 @@ static void on_dir_event(void *arg, enum dir_event event, const char *name)
 	struct file_source *s = arg;
 	struct file *file, *next;
 
-	/* The first that is put into an empty directory tells that it is meant. */
-	if (event == DIR_SHIFTED || event == DIR_MISSED || s->doubtful)
+	/* What is a file of ours leads to no other; the first in an empty directory tells that it is meant. */
+	if ((event == DIR_SHIFTED && !(name && is_object_file(name))) || event == DIR_MISSED || s->doubtful)
 		s->rescan = true;
 	if (event == DIR_MISSED) {
-		HASH_ITER (hh, s->files, file, next)
+		HASH_ITER (hh, s->files, file, next) {
 			file->writing = file->created = false;
+			file->heard = true;
+		}
 	}
 	if (event == DIR_LOST)
 		s->lost = true;
-	if (!name || !is_object_file(name))
+	if (event == DIR_SHIFTED || !name || !is_object_file(name))
 		return;
 	file = event == DIR_DELETED || event == DIR_RENAMED ? file_find(s, name) : file_get(s, name);
 	if (file)
@@ -477,6 +502,12 @@ static void on_tick(uv_timer_t *timer)
 		s->lost = true;
 	/* Nobody wrote since it was created: it came complete, as by linkat() of a file without a name. */
 	HASH_ITER (hh, s->files, file, next) {
+		/* No event tells of the closing if it is a link to another directory. */
+		if (file->busy) {
+			file->marked = true;
+			if (++file->busy == TELL_BUSY)
+				say(s, false, "%s: waiting for whoever has it open for writing", file->path);
+		}
 		if (!file->created || identity_look(file->path, &now) || !now.size)
 			continue;
 		file->created = false;
@@ -522,7 +553,7 @@ static bool file_source_complete(const struct source *source)
 	const struct file *file;
 
 	for (file = s->files; file; file = file->hh.next) {
-		if (file->tried && !file->good)
+		if ((file->tried || file->busy) && !file->good)
 			return false;
 	}
 	return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
-// Load for the demo, the tests and the benchmark: asks an HTTP or gRPC service who it is, again and again, and
-// prints what it saw as one line of JSON when it is done (after -requests, after -duration, or at SIGTERM).
+// Command client drives requests at one address and says who answered. It ends after -duration, or at
+// SIGTERM or SIGINT, and prints one line of JSON; what went wrong goes to stderr.
 package main
 
 import (
@@ -9,164 +9,112 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/signal"
-	"sort"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	"weft.dev/tests/apps/echo"
 )
 
-var (
-	url       = flag.String("http", "", "URL to get")
-	target    = flag.String("grpc", "", "host:port of the gRPC service")
-	requests  = flag.Int("requests", 0, "stop after so many (0: no limit)")
-	duration  = flag.Duration("duration", time.Minute, "stop after this time")
-	workers   = flag.Int("workers", 4, "how many ask at the same time")
-	pause     = flag.Duration("pause", 0, "wait between two requests of a worker")
-	keepAlive = flag.Bool("keep-alive", false, "keep connections instead of dialling for each request")
+const (
+	maxDuration    = 10 * time.Minute
+	maxConcurrency = 256
+	maxRate        = 100000
 )
 
-type result struct {
-	Requests   int            `json:"requests"`
-	Failures   int            `json:"failures"`
-	Seconds    float64        `json:"seconds"`
-	PerSecond  float64        `json:"per_second"`
-	P50us      int64          `json:"p50_us"`
-	P99us      int64          `json:"p99_us"`
-	ByEndpoint map[string]int `json:"by_endpoint"`
+type options struct {
+	mode, target      string
+	keepAlive         bool
+	rate, concurrency int
+	duration, timeout time.Duration
 }
 
-// asker returns what the service says of itself.
-type asker func(ctx context.Context) (string, error)
-
-func askHTTP() asker {
-	transport := &http.Transport{DisableKeepAlives: !*keepAlive, MaxIdleConnsPerHost: *workers}
-	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
-	return func(ctx context.Context) (string, error) {
-		answer, err := client.Get(*url)
-		if err != nil {
-			return "", err
-		}
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		if err == nil && answer.StatusCode != http.StatusOK {
-			err = fmt.Errorf("status %s", answer.Status)
-		}
-		return string(body), err
+func parse() (options, error) {
+	var o options
+	flag.StringVar(&o.mode, "mode", "http", "http or grpc")
+	flag.StringVar(&o.target, "target", "", "URL, or host:port for gRPC")
+	flag.BoolVar(&o.keepAlive, "keep-alive", false, "reuse connections; else each request has its own")
+	flag.IntVar(&o.rate, "rate", 0, "requests per second in all; 0: as fast as answers come")
+	flag.IntVar(&o.concurrency, "concurrency", 1, "requests under way at a time")
+	flag.DurationVar(&o.duration, "duration", 0, "how long; 0: until a signal, at most 10 minutes")
+	flag.DurationVar(&o.timeout, "timeout", 2*time.Second, "of one request")
+	flag.Parse()
+	if o.duration <= 0 || o.duration > maxDuration {
+		o.duration = maxDuration
 	}
+	if o.target == "" || flag.NArg() > 0 {
+		return o, fmt.Errorf("give a -target and no other arguments")
+	}
+	if o.concurrency < 1 || o.concurrency > maxConcurrency || o.rate < 0 || o.rate > maxRate {
+		return o, fmt.Errorf("-concurrency is 1 to %d, -rate 0 to %d", maxConcurrency, maxRate)
+	}
+	return o, nil
 }
 
-func dial(ctx context.Context) (*grpc.ClientConn, error) {
-	return grpc.DialContext(ctx, *target, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithBlock(), grpc.FailOnNonTempDialError(true))
+func newAsk(o options) (ask, error) {
+	switch o.mode {
+	case "http":
+		return askHTTP(o.target, o.keepAlive), nil
+	case "grpc":
+		return askGRPC(o.target, o.keepAlive)
+	}
+	return nil, fmt.Errorf("there is no mode %q", o.mode)
 }
 
-func askGRPC() asker {
-	var kept *grpc.ClientConn
-	var once sync.Once
-	return func(ctx context.Context) (string, error) {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		if *keepAlive {
-			once.Do(func() { kept, _ = dial(ctx) })
-			if kept == nil {
-				return "", fmt.Errorf("no connection")
+// work asks until ctx ends. A request under way then is finished, not failed.
+func work(ctx context.Context, o options, a ask, ticks <-chan time.Time, t *tally) {
+	for ctx.Err() == nil {
+		if ticks != nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks:
 			}
-			return echo.Say(ctx, kept, "hello")
 		}
-		conn, err := dial(ctx)
-		if err != nil {
-			return "", err
-		}
-		defer conn.Close()
-		return echo.Say(ctx, conn, "hello")
-	}
-}
-
-// tally is shared by the workers.
-type tally struct {
-	sync.Mutex
-	result
-	started   int
-	latencies []time.Duration
-}
-
-func (t *tally) next() bool {
-	t.Lock()
-	defer t.Unlock()
-	t.started++
-	return *requests == 0 || t.started <= *requests
-}
-
-func (t *tally) add(name string, err error, took time.Duration) {
-	t.Lock()
-	defer t.Unlock()
-	t.Requests++
-	if err != nil {
-		t.Failures++
-		if t.Failures <= 10 {
-			fmt.Fprintln(os.Stderr, "client:", err)
-		}
-		return
-	}
-	t.ByEndpoint[strings.TrimSpace(name)]++
-	t.latencies = append(t.latencies, took)
-}
-
-func (t *tally) work(ctx context.Context, ask asker) {
-	for ctx.Err() == nil && t.next() {
+		one, cancel := context.WithTimeout(context.Background(), o.timeout)
 		begin := time.Now()
-		name, err := ask(context.Background())
-		t.add(name, err, time.Since(begin))
-		time.Sleep(*pause)
+		name, err := a(one)
+		t.add(name, time.Since(begin), err)
+		cancel()
 	}
 }
 
-func (t *tally) percentile(p int) int64 {
-	if len(t.latencies) == 0 {
-		return 0
+func run(ctx context.Context, o options, a ask) report {
+	var ticks <-chan time.Time
+	if o.rate > 0 {
+		ticker := time.NewTicker(time.Second / time.Duration(o.rate))
+		defer ticker.Stop()
+		ticks = ticker.C
 	}
-	return t.latencies[len(t.latencies)*p/100].Microseconds()
+	t := newTally()
+	var workers sync.WaitGroup
+	for i := 0; i < o.concurrency; i++ {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			work(ctx, o, a, ticks, t)
+		}()
+	}
+	workers.Wait()
+	return t.finish()
 }
 
 func main() {
-	flag.Parse()
-	if (*url == "") == (*target == "") {
-		fmt.Fprintln(os.Stderr, "client: give either -http or -grpc")
+	o, err := parse()
+	var a ask
+	if err == nil {
+		a, err = newAsk(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(2)
 	}
-	ask := askHTTP()
-	if *target != "" {
-		ask = askGRPC()
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, *duration)
+	ctx, cancel := context.WithTimeout(ctx, o.duration)
 	defer cancel()
-
-	t := &tally{result: result{ByEndpoint: map[string]int{}}}
-	begin := time.Now()
-	var all sync.WaitGroup
-	for i := 0; i < *workers; i++ {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			t.work(ctx, ask)
-		}()
+	if err := json.NewEncoder(os.Stdout).Encode(run(ctx, o, a)); err != nil {
+		fmt.Fprintln(os.Stderr, "client:", err)
+		os.Exit(1)
 	}
-	all.Wait()
-	t.Seconds = time.Since(begin).Seconds()
-	t.PerSecond = float64(t.Requests) / t.Seconds
-	sort.Slice(t.latencies, func(a, b int) bool { return t.latencies[a] < t.latencies[b] })
-	t.P50us, t.P99us = t.percentile(50), t.percentile(99)
-	json.NewEncoder(os.Stdout).Encode(t.result)
 }

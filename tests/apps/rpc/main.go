@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
-// A gRPC service: it answers with its name. It knows nothing of weft.
+// Command rpc is a gRPC service with the standard health service beside it. It knows nothing of weft.
 package main
 
 import (
@@ -11,18 +11,18 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
-	"google.golang.org/grpc/health/grpc_health_v1"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"weft.dev/tests/apps/echo"
+	"weft.dev/tests/apps/greeter"
 )
 
-type server struct {
-	name string
-}
+const version = "1.0"
 
-func (s server) Say(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
-	return wrapperspb.String(s.name), nil
+type server struct{ name string }
+
+func (s server) Hello(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+	return wrapperspb.String(s.name + " " + version), nil
 }
 
 func main() {
@@ -35,7 +35,7 @@ func main() {
 		log.Fatal(err)
 	}
 	s := grpc.NewServer()
-	echo.Register(s, server{name})
-	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
+	greeter.Register(s, server{name})
+	healthpb.RegisterHealthServer(s, health.NewServer())
 	log.Fatal(s.Serve(listener))
 }

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From objects to wants: which endpoints stand behind which address and port. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "plan/view.h"
+
+static struct addr address(const char *text)
+{
+	struct addr parsed;
+
+	cr_assert(!addr_parse(text, &parsed), "%s", text);
+	return parsed;
+}
+
+/* A ready endpoint on a node. */
+static struct endpoint ready(const char *text, const char *node)
+{
+	return (struct endpoint){
+		.address = address(text),
+		.ready = true,
+		.serving = true,
+		.node = (char *)node,
+		.zone = "",
+		.pod = "",
+	};
+}
+
+/* The service of most tests: web, 10.96.0.1 and fd00:96::1, http 80/TCP. */
+struct scene {
+	struct service_port ports[2];
+	struct slice_port slice_ports[2];
+	struct endpoint endpoints[2][4];
+	struct object service, slices[2];
+	const struct object *list[2];
+	struct model_service model;
+	struct vantage vantage;
+};
+
+static void scene_init(struct scene *s)
+{
+	*s = (struct scene){
+		.ports = { { "http", 80, IPPROTO_TCP } },
+		.slice_ports = { { "http", 8080, IPPROTO_TCP } },
+		.service = { .kind = OBJECT_SERVICE, .namespace = "default", .name = "web", .place = "" },
+		.vantage = { "n1", "z1" },
+	};
+	s->service.service = (struct service){
+		.cluster_ips = { address("10.96.0.1"), address("fd00:96::1") },
+		.n_cluster_ips = 1,
+		.ports = s->ports,
+		.n_ports = 1,
+	};
+	for (int i = 0; i < 2; i++) {
+		s->slices[i] = (struct object){ .kind = OBJECT_SLICE, .namespace = "default", .place = "" };
+		s->slices[i].slice = (struct slice){
+			.service = "web",
+			.weight = 1,
+			.ports = s->slice_ports,
+			.n_ports = 1,
+			.endpoints = s->endpoints[i],
+		};
+		s->list[i] = &s->slices[i];
+	}
+	s->model = (struct model_service){
+		.namespace = "default",
+		.name = "web",
+		.service = &s->service,
+		.slices = s->list,
+		.n_slices = 2,
+	};
+}
+
+static void add(struct scene *s, int slice, struct endpoint endpoint)
+{
+	s->endpoints[slice][s->slices[slice].slice.n_endpoints++] = endpoint;
+}
+
+static struct wants build(struct scene *s)
+{
+	struct wants wants;
+
+	cr_assert(!view_build(&s->model, &s->vantage, &wants));
+	return wants;
+}
+
+/* The endpoints of a want as "address:port+", in order; "+" marks those that take connections. */
+static void assert_endpoints(const struct want *want, const char *expected)
+{
+	char text[512] = "", one[ADDR_TEXT];
+
+	for (size_t i = 0; i < want->n_endpoints; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s:%u%s", i ? " " : "",
+			 addr_print(&want->endpoints[i].address, one), want->endpoints[i].port,
+			 want->endpoints[i].chosen ? "+" : "");
+	cr_assert_str_eq(text, expected, "is '%s', expected '%s'", text, expected);
+}
+
+Test(view, endpoints_of_all_slices_sorted)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	add(&s, 0, ready("10.0.0.3", "n1"));
+	add(&s, 1, ready("10.0.0.1", "n2"));
+	add(&s, 0, ready("10.0.0.2", "n1"));
+	wants = build(&s);
+	cr_assert_eq(wants.count, 1);
+	cr_assert_eq(wants.items[0].key.port, 80);
+	cr_assert_eq(wants.items[0].key.protocol, IPPROTO_TCP);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+ 10.0.0.2:8080+ 10.0.0.3:8080+");
+	wants_done(&wants);
+}
+
+Test(view, families_are_not_mixed)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.service.service.n_cluster_ips = 2;
+	s.slices[1].slice.v6 = true;
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	add(&s, 1, ready("fd00::1", "n1"));
+	wants = build(&s);
+	cr_assert_eq(wants.count, 2);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+");
+	assert_endpoints(&wants.items[1], "fd00::1:8080+");
+	wants_done(&wants);
+}
+
+Test(view, ports_pair_by_name_and_protocol)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.ports[1] = (struct service_port){ "dns", 53, IPPROTO_UDP };
+	s.service.service.n_ports = 2;
+	s.slice_ports[1] = (struct slice_port){ "dns", 5353, IPPROTO_UDP };
+	s.slices[0].slice.n_ports = 2;
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	add(&s, 1, ready("10.0.0.2", "n1")); /* its slice has no port dns */
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+ 10.0.0.2:8080+");
+	assert_endpoints(&wants.items[1], "10.0.0.1:5353+");
+	wants_done(&wants);
+}
+
+Test(view, port_without_a_number_is_skipped)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.slice_ports[0].port = 0;
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "");
+	wants_done(&wants);
+}
+
+Test(view, endpoint_in_two_slices_counts_once_the_local_copy_first)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	add(&s, 0, ready("10.0.0.1", "n2"));
+	add(&s, 1, ready("10.0.0.1", "n1"));
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+");
+	cr_assert_str_eq(wants.items[0].endpoints[0].node, "n1");
+	wants_done(&wants);
+}
+
+Test(view, of_two_copies_the_ready_one_counts)
+{
+	struct scene s;
+	struct endpoint old = ready("10.0.0.1", "n2");
+	struct wants wants;
+
+	scene_init(&s);
+	old.ready = false;
+	old.terminating = true;
+	add(&s, 0, old);
+	add(&s, 1, ready("10.0.0.1", "n2"));
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+");
+	wants_done(&wants);
+}
+
+Test(view, terminating_endpoint_keeps_what_it_has_and_takes_nothing_new)
+{
+	struct scene s;
+	struct endpoint leaving = ready("10.0.0.2", "n1");
+	struct wants wants;
+
+	scene_init(&s);
+	leaving.ready = false;
+	leaving.terminating = true;
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	add(&s, 0, leaving);
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+ 10.0.0.2:8080");
+	cr_assert_eq(wants.items[0].endpoints[1].state, MEMBER_TERMINATING);
+	cr_assert(wants.items[0].endpoints[1].serving);
+	wants_done(&wants);
+}
+
+Test(view, weight_zero_takes_nothing_new_unless_all_have_it)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	add(&s, 1, ready("10.0.0.2", "n1"));
+	s.slices[1].slice.weight = 0;
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+ 10.0.0.2:8080");
+	wants_done(&wants);
+	s.slices[0].slice.weight = 0;
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080+ 10.0.0.2:8080+");
+	wants_done(&wants);
+}
+
+Test(view, local_policy_without_local_endpoints_says_so)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.service.service.local_only = true;
+	add(&s, 0, ready("10.0.0.1", "n2"));
+	wants = build(&s);
+	assert_endpoints(&wants.items[0], "10.0.0.1:8080");
+	cr_assert_eq(wants.items[0].flags, SERVICE_NO_LOCAL);
+	wants_done(&wants);
+	s.slices[0].slice.n_endpoints = 0;
+	wants = build(&s);
+	cr_assert_eq(wants.items[0].flags, 0, "a service without any endpoint is just empty");
+	wants_done(&wants);
+}
+
+Test(view, affinity_carries_its_timeout)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.service.service.affinity = true;
+	s.service.service.affinity_s = 77;
+	wants = build(&s);
+	cr_assert_eq(wants.items[0].flags, SERVICE_AFFINITY);
+	cr_assert_eq(wants.items[0].affinity_s, 77);
+	wants_done(&wants);
+}
+
+Test(view, pods_of_one_address_differ)
+{
+	struct scene s;
+	struct endpoint one = ready("10.0.0.1", "n1"), other = ready("10.0.0.2", "n1");
+	struct wants wants;
+
+	scene_init(&s);
+	one.pod = "6e9ff4a0-55a0-4bd0-b3bb-15f0c21b0b63";
+	add(&s, 0, one);
+	add(&s, 0, other);
+	wants = build(&s);
+	cr_assert_neq(wants.items[0].endpoints[0].pod, 0);
+	cr_assert_eq(wants.items[0].endpoints[1].pod, 0);
+	wants_done(&wants);
+}
+
+Test(view, service_that_is_gone_or_ignored_wants_nothing)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	s.service.service.ignored = "headless";
+	wants = build(&s);
+	cr_assert_eq(wants.count, 0);
+	wants_done(&wants);
+	s.model.service = NULL;
+	wants = build(&s);
+	cr_assert_eq(wants.count, 0);
+	wants_done(&wants);
+}
