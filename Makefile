@@ -35,6 +35,7 @@ SHIM_OBJS := $(patsubst tests/bpf/%.c,$(O)/tests/bpf/%.o,$(wildcard tests/bpf/*.
 LIB_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard user/*/*.c))
 UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c))
 BPF_TEST_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
+KERNEL_BINS := $(patsubst tests/kernels/%.c,$(O)/kernels/%,$(wildcard tests/kernels/*.c))
 LIVE_BINS := $(patsubst tests/live/%.c,$(O)/live/%,$(wildcard tests/live/*.c))
 
 ifeq ($(V),0)
@@ -110,6 +111,17 @@ $(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
 
+$(O)/kernels/%: $(O)/tests/kernels/%.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+.PHONY: kernel-tests test-kernels
+kernel-tests: $(KERNEL_BINS)
+
+test-kernels: ## the tests in virtual machines with other kernels (as root)
+	scripts/test-kernels.sh
+
 tests: $(O)/unit $(O)/bpf_tests $(LIVE_BINS) ## all test binaries
 
 test: all ## every test tier (as root)
@@ -134,6 +146,6 @@ clean: ## remove what was built
 	rm -rf $(O)
 
 help: ## this list; O=DIR builds elsewhere, V=1 shows commands
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  %-13s %s\n", $$1, $$2 }'
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -36,7 +36,7 @@ refuses() {
 does() {
 	local pod=$1
 	shift
-	pod_run "$pod" "$NET" "do" "$@" | awk '{ printf "%s%s", NR > 1 ? "; " : "", $0 }'
+	pod_run "$pod" "$NET" "do" "$@" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }'
 }
 
 # load POD ARGUMENT...: one line of JSON

@@ -6,7 +6,6 @@
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 WEFT=${WEFT:-$ROOT/build/weft}
-SEQUENCE=0
 
 # weft NODE COMMAND...: weft as that node's administrator runs it.
 weft() {
@@ -53,10 +52,10 @@ vip6() { printf 'fd00:96::%x\n' "$1"; }
 
 # put FILE: standard input becomes a file of the source, at once and whole.
 put() {
+	local new=$LAB/tmp/put.$BASHPID
 	mkdir -p "$LAB_SOURCE"
-	SEQUENCE=$((SEQUENCE + 1))
-	cat >"$LAB/tmp/put.$BASHPID.$SEQUENCE"
-	mv "$LAB/tmp/put.$BASHPID.$SEQUENCE" "$LAB_SOURCE/$1"
+	cat >"$new"
+	mv "$new" "$LAB_SOURCE/$1"
 }
 
 drop() { rm -f "$LAB_SOURCE/$1"; }

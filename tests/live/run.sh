@@ -87,13 +87,22 @@ clean_up() {
 		done <"$cgroup/cgroup.procs"
 	done
 	for cgroup in "$LAB_CGROUP"/agents "$LAB_CGROUP"/node*/*/; do
-		wait_for 2 no_process "$cgroup"
+		wait_for 2 no_process "$cgroup" || return
 	done
 	for n in 1 2; do
-		[ ! -d "$LAB_BPF/node$n" ] || weft_unload "$n"
+		[ -d "$LAB_BPF/node$n" ] || continue
+		note_ids "$n"
+		weft_unload "$n" || return
+		[ ! -e "$LAB_BPF/node$n" ] || { echo "$LAB_BPF/node$n is still there"; return 1; }
 	done
 	rm -rf "$LAB_SOURCE" "$LAB"/tmp/* "$LAB"/skipped
 	mkdir -p "$LAB_SOURCE"
+}
+
+# What the kernel must have let go of at the end.
+note_ids() {
+	bpftool -j prog show pinned "$LAB_BPF/node$1/programs/weft_connect4" 2>/dev/null |
+		jq -r '"prog \(.id)", (.map_ids[] | "map \(.)")' >>"$LAB_IDS" || true
 }
 
 no_process() { [ -z "$(<"$1/cgroup.procs")" ]; }
@@ -200,39 +209,45 @@ open_shell() {
 
 # Whatever the lab had, as far as it can be seen from out here.
 leftovers() {
+	local kind id
 	[ ! -e "$LAB_CGROUP" ] || echo "cgroup $LAB_CGROUP"
 	[ ! -e "$LAB" ] || echo "directory $LAB"
 	grep -F "$LAB" /proc/self/mountinfo || true
-	find /run/netns -name "$LAB_NS-*" 2>/dev/null || true
-	# A link to a cgroup that is gone shows no cgroup; one of ours would have been pinned below the lab.
-	bpftool -j link show 2>/dev/null | jq -r --arg ids " $CGROUP_IDS " \
-		'.[] | select(.cgroup_id) | select(.cgroup_id | tostring | " \(.) " as $id | $ids | contains($id)) | "BPF link \(.id)"'
+	find /run/netns -name "$LAB_NS-*"
+	while read -r kind id; do
+		! bpftool "$kind" show id "$id" >/dev/null 2>&1 || echo "BPF $kind $id"
+	done < <(sort -u "$LAB_IDS")
 }
+
+nothing_left() { [ -z "$(leftovers)" ]; }
 
 outside() {
 	local status=0
 	[ "$(id -u)" = 0 ] || die "must be run as root"
-	[ -x "$WEFT" ] && [ -x "$NET" ] || die "build first: make all tests"
+	[ -x "$WEFT" ] || die "there is no $WEFT; build first: make all tests"
+	[ -x "$NET" ] || die "there is no $NET; build first: make all tests"
 	lab_name "weft-live-$$" "$(mktemp -d /tmp/weft-live-XXXXXX)"
-	mkdir -p /run/netns "$LAB_CGROUP/node1" "$LAB_CGROUP/node2"
-	CGROUP_IDS=$(stat -c %i "$LAB_CGROUP/node1" "$LAB_CGROUP/node2" | tr '\n' ' ')
-	trap 'lab_destroy' EXIT
-	trap 'true' INT
-	trap 'kill -TERM "$INNER" 2>/dev/null' TERM HUP
-	unshare --mount --propagation private --pid --fork --mount-proc --kill-child=KILL \
-		bash "$LIVE/run.sh" --inside "$@" <&0 &
-	INNER=$!
-	wait "$INNER" || status=$?
-	# An interrupted wait leaves the inner one ending.
-	wait "$INNER" 2>/dev/null || true
+	LAB_IDS=$(mktemp /tmp/weft-live-ids-XXXXXX)
+	export LAB_IDS
+	mkdir -p /run/netns "$LAB_CGROUP"
+	trap 'lab_destroy; rm -f "$LAB_IDS"' EXIT
+	inner=(setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --mount-proc
+		--kill-child=KILL bash "$LIVE/run.sh" --inside "$@")
+	if [ "${SHELL-}" = 1 ]; then
+		"${inner[@]}" || status=$?
+	else
+		"${inner[@]}" &
+		trap 'kill -KILL "$!" 2>/dev/null' INT TERM HUP
+		wait "$!" || status=$?
+	fi
 	lab_destroy
-	trap - EXIT
-	if [ -n "$(leftovers)" ]; then
+	if wait_for 5 nothing_left; then
+		echo "PASS nothing-left"
+	else
 		echo "FAIL nothing-left"
 		leftovers | sed 's/^/    /'
-		return 1
+		status=1
 	fi
-	echo "PASS nothing-left"
 	return "$status"
 }
 

@@ -59,7 +59,9 @@ static void open_source(struct world *w)
 static void begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	strcpy(w->root, "/tmp/weft-unit-XXXXXX");
+	/* What mkdtemp() asks for. */
+	strcpy(w->root, "/tmp/weft-unit-");
+	memset(w->root + strlen(w->root), 'X', 6);
 	cr_assert_not_null(mkdtemp(w->root));
 	snprintf(w->dir, sizeof(w->dir), "%s/d", w->root);
 	cr_assert_eq(mkdir(w->dir, 0755), 0);
@@ -240,18 +242,14 @@ Test(file, only_what_changed_is_read_again)
 Test(file, a_file_is_read_when_it_is_written)
 {
 	_cleanup_(freep) char *text = service_text("a", 80);
+	_cleanup_(freep) char *path = NULL;
 	struct world w;
-	size_t reads;
 	int fd;
 
 	begin(&w);
 	open_source(&w);
-	run(&w, "true");
-	{
-		_cleanup_(freep) char *path = text_format("%s/a.yaml", w.dir);
-
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	}
+	path = text_format("%s/a.yaml", w.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	cr_assert_geq(fd, 0);
 	rest(&w, 50);
 	cr_assert_eq(write(fd, text, 40), 40);
@@ -265,8 +263,7 @@ Test(file, a_file_is_read_when_it_is_written)
 	cr_assert_eq(write(fd, text + 40, strlen(text + 40)), (ssize_t)strlen(text + 40));
 	close(fd);
 	await_port(&w, "a", 80);
-	reads = file_source_reads(w.source);
-	cr_expect_eq(reads, 1);
+	cr_expect_eq(file_source_reads(w.source), 1);
 	cr_expect_str_eq(w.said, "");
 	end(&w);
 }
@@ -415,7 +412,6 @@ Test(file, deleted_and_renamed)
 	write_service(&w, "d/a.yaml", "a", 80);
 	open_source(&w);
 	run(&w, "mv d/a.yaml d/b.yaml");
-	await_said(&w, "");
 	rest(&w, WHILE_MS);
 	cr_expect_eq(port_of(&w, "a"), 80);
 	cr_expect_str_eq(w.said, "");

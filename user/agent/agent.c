@@ -62,6 +62,9 @@ static int plan_one(struct agent *a, const struct model_service *service, struct
 	error = view_build(service, &vantage, &wants);
 	if (!error)
 		error = diff_service(a->present, name, &wants, &options, plan, &holder);
+	/* What was kept now has to be looked at again when everything is known. */
+	if (options.keep)
+		a->swept = false;
 	if (!error && holder) {
 		a->conflicted = true;
 		log_line(LOG_WARN, "%s: Service %s: an address and port of it belong to %s; left to that one",
@@ -70,7 +73,7 @@ static int plan_one(struct agent *a, const struct model_service *service, struct
 	return error;
 }
 
-/* Rows from before our time whose service is in no object: possible only after a restart. */
+/* Rows whose service is in no object: from before a restart, or kept while not all objects were known. */
 static int plan_forgotten(struct agent *a, struct plan *plan)
 {
 	struct diff_options options = { .keep = false };

@@ -14,7 +14,7 @@
 static inline int vec_reserve(void *slot, size_t wanted, size_t *room, size_t size)
 {
 	size_t grown = *room ? *room : 4;
-	void *items;
+	void *items, *moved;
 
 	if (wanted <= *room)
 		return 0;
@@ -24,10 +24,10 @@ static inline int vec_reserve(void *slot, size_t wanted, size_t *room, size_t si
 		grown *= 2;
 	}
 	memcpy(&items, slot, sizeof(items));
-	items = reallocarray(items, grown, size);
-	if (!items)
+	moved = reallocarray(items, grown, size);
+	if (!moved)
 		return -ENOMEM;
-	memcpy(slot, &items, sizeof(items));
+	memcpy(slot, &moved, sizeof(moved));
 	*room = grown;
 	return 0;
 }

@@ -23,15 +23,16 @@ void model_freep(struct model **model); /* for _cleanup_ */
  * places; it comes into force when the other one leaves. Returns 0 or -ENOMEM.
  */
 typedef void model_complain_fn(void *arg, const char *sentence);
-int model_replace(struct model *model, const char *origin, struct objects *objects, model_complain_fn *complain,
-		  void *arg);
+int model_replace(struct model *model, const char *origin, struct objects *objects,
+		  model_complain_fn *complain, void *arg);
 
 /* Everything about one service. Pointers belong to the model and are valid until its next change. */
 struct model_service {
 	const char *namespace;
 	const char *name;
 	const struct object *service; /* NULL: it is gone */
-	const struct object **slices; /* those labelled with its name, sorted by name; array owned by the model */
+	const struct object *
+		*slices; /* those labelled with its name, sorted by name; array owned by the model */
 	size_t n_slices;
 };
 

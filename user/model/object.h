@@ -31,15 +31,15 @@ struct service {
 	size_t n_cluster_ips;
 	struct service_port *ports;
 	size_t n_ports;
-	enum algorithm algorithm;  /* annotation weft.dev/lb; default random */
-	bool affinity;		   /* sessionAffinity: ClientIP */
-	uint32_t affinity_s;	   /* default 10800 */
-	bool local_only;	   /* internalTrafficPolicy: Local */
-	bool publish_not_ready;	   /* publishNotReadyAddresses */
+	enum algorithm algorithm; /* annotation weft.dev/lb; default random */
+	bool affinity;		  /* sessionAffinity: ClientIP */
+	uint32_t affinity_s;	  /* default 10800 */
+	bool local_only;	  /* internalTrafficPolicy: Local */
+	bool publish_not_ready;	  /* publishNotReadyAddresses */
 };
 
 struct slice_port {
-	char *name; /* "" if it has none; pairs with the service's port of the same name */
+	char *name;    /* "" if it has none; pairs with the service's port of the same name */
 	uint16_t port; /* zero: none given, such a port is skipped */
 	uint8_t protocol;
 };
@@ -64,7 +64,8 @@ struct slice {
 	uint32_t weight; /* annotation weft.dev/weight of each endpoint, 0 to MAX_WEIGHT; default 1 */
 	struct slice_port *ports;
 	size_t n_ports;
-	struct endpoint *endpoints; /* an EndpointSlice endpoint with several addresses stands once: the first */
+	struct endpoint
+		*endpoints; /* an EndpointSlice endpoint with several addresses stands once: the first */
 	size_t n_endpoints;
 };
 

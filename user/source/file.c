@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A directory of YAML and JSON files as a source. */
-#include "source/file.h"
+#include "source/file_impl.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,12 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "base/text.h"
-#include "source/dir.h"
-#include "source/fetch.h"
-#include "source/parse.h"
 
 enum {
 	/* How often to ask whether the path still leads to the directory that is watched: no event tells of a
@@ -27,52 +22,13 @@ enum {
 	TELL_BUSY = 5,
 };
 
-struct file {
-	char *name;
-	char *path; /* its origin in the model */
-	struct identity identity;
-	bool tried; /* was looked at: `identity` is what it was, unless `error` says that it cannot be read */
-	bool good;  /* was read well once */
-	bool marked;   /* to be looked at */
-	bool heard;    /* because of an event of its own */
-	bool writing;  /* in the middle of being written */
-	bool created;  /* new, and nobody has written to it so far */
-	unsigned busy; /* ticks since it was found open for writing, from 1; zero: it was not */
-	bool renamed;  /* to another name: gone for good */
-	bool gone;     /* since `gone_at`; forgotten if it stays so */
-	uint64_t gone_at;
-	size_t writes; /* seen so far, its creation included */
-	char *error;   /* what is wrong with it now; NULL: nothing */
-	struct notices notices;
-	UT_hash_handle hh;
-};
-
-struct file_source {
-	struct source source;
-	struct model *model;
-	struct source_events events;
-	struct dir dir;
-	struct file *files;
-	bool lost;     /* another directory must be found under the path, or the same again */
-	bool told;     /* of the loss */
-	bool doubtful; /* a directory that came anew and is empty: it may not be the one that is meant */
-	bool rescan;
-	bool touched; /* something changed since `changed` was called */
-	size_t reads;
-	uv_poll_t poll;
-	uv_timer_t tick, soon;
-	int handles; /* not yet closed */
-};
-
-static void on_soon(uv_timer_t *timer);
-
-static void say_line(struct file_source *s, bool bad, const char *line)
+void file_source_say_line(struct file_source *s, bool bad, const char *line)
 {
 	if (s->events.say)
 		s->events.say(s->events.arg, bad, line);
 }
 
-static _printf_(3, 4) void say(struct file_source *s, bool bad, const char *format, ...)
+void file_source_say(struct file_source *s, bool bad, const char *format, ...)
 {
 	_cleanup_(freep) char *line = NULL;
 	va_list args;
@@ -81,245 +37,7 @@ static _printf_(3, 4) void say(struct file_source *s, bool bad, const char *form
 	line = text_vformat(format, args);
 	va_end(args);
 	if (line)
-		say_line(s, bad, line);
-}
-
-static void file_free(struct file *file)
-{
-	free(file->name);
-	free(file->path);
-	free(file->error);
-	notices_done(&file->notices);
-	free(file);
-}
-
-static bool has_suffix(const char *name, const char *suffix)
-{
-	size_t length = strlen(name);
-
-	return length > strlen(suffix) && !strcmp(name + length - strlen(suffix), suffix);
-}
-
-static bool is_object_file(const char *name)
-{
-	return name[0] != '.' &&
-	       (has_suffix(name, ".yaml") || has_suffix(name, ".yml") || has_suffix(name, ".json"));
-}
-
-static struct file *file_find(const struct file_source *s, const char *name)
-{
-	struct file *file;
-
-	HASH_FIND_STR(s->files, name, file);
-	return file;
-}
-
-/* NULL without memory. */
-static struct file *file_get(struct file_source *s, const char *name)
-{
-	struct file *file = file_find(s, name);
-
-	if (file)
-		return file;
-	file = calloc(1, sizeof(*file));
-	if (!file)
-		return NULL;
-	file->name = strdup(name);
-	file->path = text_format("%s/%s", s->dir.path, name);
-	if (!file->name || !file->path) {
-		file_free(file);
-		return NULL;
-	}
-	HASH_ADD_KEYPTR(hh, s->files, file->name, strlen(file->name), file);
-	return file;
-}
-
-static bool known_notice(const struct notices *notices, const char *text)
-{
-	for (size_t i = 0; i < notices->count; i++) {
-		if (!strcmp(notices->items[i].text, text))
-			return true;
-	}
-	return false;
-}
-
-/* Says what it did not say of this file before, wherever in the file it stands now. */
-static void say_notices(struct file_source *s, struct file *file, struct notices *notices)
-{
-	for (size_t i = 0; i < notices->count; i++) {
-		if (!known_notice(&file->notices, notices->items[i].text))
-			say(s, false, "%s:%u: %s", file->path, notices->items[i].line,
-			    notices->items[i].text);
-	}
-	notices_done(&file->notices);
-	file->notices = *notices;
-	*notices = (struct notices){ 0 };
-}
-
-static void on_complaint(void *arg, const char *sentence)
-{
-	say_line(arg, true, sentence);
-}
-
-/* What was read well before stays in force. */
-static void file_fail(struct file_source *s, struct file *file, bool anew, const char *text)
-{
-	char *error;
-
-	if (file->error && !anew && !strcmp(file->error, text))
-		return;
-	say_line(s, true, text);
-	error = strdup(text);
-	free(file->error);
-	file->error = error ? error : calloc(1, 1);
-	s->touched = true;
-}
-
-static void file_accept(struct file_source *s, struct file *file, struct parsed *parsed)
-{
-	if (model_replace(s->model, file->path, &parsed->objects, on_complaint, s)) {
-		say(s, true, "%s: out of memory", file->path);
-		file->tried = file->good;
-		s->rescan = true;
-		file->identity = (struct identity){ 0 };
-		return;
-	}
-	if (file->error)
-		say(s, false, "%s: good again", file->path);
-	free(file->error);
-	file->error = NULL;
-	file->good = true;
-	s->touched = true;
-	say_notices(s, file, &parsed->notices);
-}
-
-static void file_forget(struct file_source *s, struct file *file)
-{
-	struct objects none = { 0 };
-
-	if (model_replace(s->model, file->path, &none, NULL, NULL)) {
-		s->rescan = true;
-		return;
-	}
-	HASH_DELETE(hh, s->files, file);
-	file_free(file);
-	s->touched = true;
-}
-
-static void file_vanish(struct file_source *s, struct file *file)
-{
-	if (file->gone)
-		return;
-	file->gone = true;
-	file->gone_at = uv_now(s->tick.loop);
-	if (!uv_is_active((uv_handle_t *)&s->soon))
-		uv_timer_start(&s->soon, on_soon, GONE_MS, 0);
-}
-
-static void on_dir_event(void *arg, enum dir_event event, const char *name);
-
-static void file_read(struct file_source *s, struct file *file)
-{
-	_cleanup_(parsed_done) struct parsed parsed = { 0 };
-	_cleanup_(freep) char *text = NULL;
-	enum tree_format format = has_suffix(file->name, ".json") ? TREE_JSON : TREE_YAML;
-	size_t writes = file->writes, size = 0;
-	struct identity identity;
-	struct why why = { "" };
-	bool anew;
-	int error = fetch(file->path, &identity, &text, &size);
-
-	s->reads++;
-	/* Who wrote before the last byte was read and is done with it has left an event by now. */
-	dir_read(&s->dir, on_dir_event, s);
-	if (file->writes != writes || s->lost)
-		return;
-	if (error == -EAGAIN) {
-		file->busy += !file->busy;
-		return;
-	}
-	file->busy = 0;
-	if (error == -ENOENT || error == -ENODEV) {
-		file->marked = true;
-		return;
-	}
-	if (error) {
-		why_set(&why, error, "%s: cannot be read: %s", file->path, strerror(-error));
-		anew = !file->tried;
-		file->identity = (struct identity){ 0 };
-	} else {
-		anew = !file->tried || !identity_same_content(&file->identity, &identity);
-		file->identity = identity;
-		error = parse_text(file->path, format, text, size, &why, &parsed);
-	}
-	file->tried = true;
-	if (error)
-		file_fail(s, file, anew, why.text);
-	else
-		file_accept(s, file, &parsed);
-}
-
-/* Was it read as it is now? Time stamps alone do not tell if it was fresh then and an event came since. */
-static bool file_is_known(const struct file *file, const struct identity *now)
-{
-	return file->tried && identity_same(&file->identity, now) && (file->identity.settled || !file->heard);
-}
-
-static void file_check(struct file_source *s, struct file *file)
-{
-	struct identity now;
-	int error = identity_look(file->path, &now);
-
-	file->renamed = false;
-	if (error == -ENOENT || error == -ENODEV) {
-		/* The directory may be what is not there any more. */
-		if (!dir_stands(&s->dir))
-			s->lost = true;
-		else
-			file_vanish(s, file);
-		return;
-	}
-	file->gone = false;
-	if (error) {
-		struct why why;
-
-		why_set(&why, error, "%s: cannot be read: %s", file->path,
-			error == -ENOLINK ? "a link to nothing" : strerror(-error));
-		file_fail(s, file, !file->tried, why.text);
-		file->tried = true;
-		file->identity = (struct identity){ 0 };
-		return;
-	}
-	if (file->writing || file->created || file_is_known(file, &now))
-		return;
-	file->heard = false;
-	file_read(s, file);
-}
-
-/* A new name: complete if it links to what was there before, else its writer will close it. */
-static void file_created(struct file *file)
-{
-	struct stat status;
-
-	file->created = lstat(file->path, &status) || (!S_ISLNK(status.st_mode) && status.st_nlink < 2);
-	file->marked = !file->created;
-	file->writes++;
-}
-
-static void on_file_event(struct file *file, enum dir_event event)
-{
-	if (event == DIR_CREATED) {
-		file_created(file);
-		return;
-	}
-	if (event == DIR_TOUCHED && (file->writing || file->created))
-		return;
-	file->created = false;
-	file->writing = event == DIR_WRITING;
-	file->writes += event == DIR_WRITING;
-	file->marked = event != DIR_WRITING;
-	file->heard = true;
-	file->renamed = event == DIR_RENAMED;
+		file_source_say_line(s, bad, line);
 }
 
 /* Only takes notes; everything is looked at in settle(). */
@@ -343,9 +61,14 @@ static void on_dir_event(void *arg, enum dir_event event, const char *name)
 		return;
 	file = event == DIR_DELETED || event == DIR_RENAMED ? file_find(s, name) : file_get(s, name);
 	if (file)
-		on_file_event(file, event);
+		file_note(file, event);
 	else if (event != DIR_DELETED && event != DIR_RENAMED)
 		s->rescan = true;
+}
+
+void file_source_listen(struct file_source *s)
+{
+	dir_read(&s->dir, on_dir_event, s);
 }
 
 /* Marks every file there is and every file that was. */
@@ -384,8 +107,9 @@ static void recover(struct file_source *s)
 	s->lost = error != 0;
 	if (error) {
 		if (!s->told)
-			say(s, true, "%s: the directory is gone (%s); what it said last stays in force",
-			    s->dir.path, strerror(-error));
+			file_source_say(s, true,
+					"%s: the directory is gone (%s); what it said last stays in force",
+					s->dir.path, strerror(-error));
 		s->told = true;
 		return;
 	}
@@ -394,12 +118,13 @@ static void recover(struct file_source *s)
 	s->doubtful = true;
 	scan(s);
 	if (s->doubtful)
-		say(s, true,
-		    "%s: the directory is another one now, and empty; what was said last stays in force "
-		    "until there is a file in it",
-		    s->dir.path);
+		file_source_say(
+			s, true,
+			"%s: the directory is another one now, and empty; what was said last stays in force "
+			"until there is a file in it",
+			s->dir.path);
 	else if (s->told)
-		say(s, false, "%s: the directory is back", s->dir.path);
+		file_source_say(s, false, "%s: the directory is back", s->dir.path);
 	s->told = false;
 }
 
@@ -451,9 +176,17 @@ static void on_events(uv_poll_t *poll, int status _unused_, int events _unused_)
 {
 	struct file_source *s = poll->data;
 
-	dir_read(&s->dir, on_dir_event, s);
+	file_source_listen(s);
 	settle(s);
 	tell(s);
+}
+
+static void on_soon(uv_timer_t *timer);
+
+void file_source_wait(struct file_source *s)
+{
+	if (!uv_is_active((uv_handle_t *)&s->soon))
+		uv_timer_start(&s->soon, on_soon, GONE_MS, 0);
 }
 
 /* Is it still true that these files are gone? */
@@ -464,7 +197,7 @@ static void on_soon(uv_timer_t *timer)
 	struct file *file, *next;
 	bool waiting = false;
 
-	dir_read(&s->dir, on_dir_event, s);
+	file_source_listen(s);
 	if (!s->lost && !dir_stands(&s->dir))
 		s->lost = true;
 	HASH_ITER (hh, s->files, file, next) {
@@ -506,7 +239,8 @@ static void on_tick(uv_timer_t *timer)
 		if (file->busy) {
 			file->marked = true;
 			if (++file->busy == TELL_BUSY)
-				say(s, false, "%s: waiting for whoever has it open for writing", file->path);
+				file_source_say(s, false, "%s: waiting for whoever has it open for writing",
+						file->path);
 		}
 		if (!file->created || identity_look(file->path, &now) || !now.size)
 			continue;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A program of somebody else on each hook that weft uses: it counts and lets everything pass. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+enum hook {
+	HOOK_CONNECT4,
+	HOOK_CONNECT6,
+	HOOK_SENDMSG4,
+	HOOK_SENDMSG6,
+	HOOK_RECVMSG4,
+	HOOK_RECVMSG6,
+	HOOK_PEER4,
+	HOOK_PEER6,
+	HOOK_COUNT,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HOOK_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} neigh_seen SEC(".maps");
+
+static int seen(__u32 hook)
+{
+	__u64 *count = bpf_map_lookup_elem(&neigh_seen, &hook);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int neigh_connect4(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_CONNECT4);
+}
+
+SEC("cgroup/connect6")
+int neigh_connect6(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_CONNECT6);
+}
+
+SEC("cgroup/sendmsg4")
+int neigh_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_SENDMSG4);
+}
+
+SEC("cgroup/sendmsg6")
+int neigh_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_SENDMSG6);
+}
+
+SEC("cgroup/recvmsg4")
+int neigh_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_RECVMSG4);
+}
+
+SEC("cgroup/recvmsg6")
+int neigh_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_RECVMSG6);
+}
+
+SEC("cgroup/getpeername4")
+int neigh_peer4(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_PEER4);
+}
+
+SEC("cgroup/getpeername6")
+int neigh_peer6(struct bpf_sock_addr *ctx)
+{
+	return seen(HOOK_PEER6);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
