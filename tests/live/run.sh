@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source=assert.sh
 . "$(dirname "${BASH_SOURCE[0]}")/assert.sh"
 
-TEST_SECONDS=${TEST_SECONDS:-90}
+TEST_SECONDS=${TEST_SECONDS:-60}
 TESTS=()
 
 usage() {

@@ -82,7 +82,7 @@ connect_same_port() {
 
 # Two namespaces that have all addresses and ports in common: each reaches its own, at the same time.
 connect_twins() {
-	local kind=$1 address=10.98.0.1 family=IPv4 in1 in2 out1 out2 pod number=0
+	local kind=$1 address=10.98.0.1 family=IPv4 in1 in2 out1 out2 pod number=0 pids=()
 	case $kind in *6) address=fd00:98::1 family=IPv6 ;; esac
 	put_service twin 12 "$PORTS_BOTH" affinity=60
 	slice_yaml twin twin "$family" "$PORTS_BOTH" "" "$address" | put pods-twin.yaml
@@ -93,6 +93,7 @@ connect_twins() {
 		number=$((number + 1))
 		mkfifo "$LAB/tmp/in$number"
 		pod_twin "$pod" "$kind" "$address" <"$LAB/tmp/in$number" >"$LAB/tmp/out$number" &
+		pids+=($!)
 	done
 	exec {in1}>"$LAB/tmp/in1" {in2}>"$LAB/tmp/in2"
 	for out1 in "$LAB/tmp/out1" "$LAB/tmp/out2"; do
@@ -100,7 +101,7 @@ connect_twins() {
 	done
 	echo >&"$in1"
 	echo >&"$in2"
-	wait
+	wait "${pids[@]}"
 	out1=$(tr '\n' ' ' <"$LAB/tmp/out1") out2=$(tr '\n' ' ' <"$LAB/tmp/out2")
 	is "$out1" "bind ok connect ok pause peer $(seen "$kind" "$(vip "$kind" 12)") ask twin1 "
 	is "$out2" "bind ok connect ok pause peer $(seen "$kind" "$(vip "$kind" 12)") ask twin2 "
