@@ -105,7 +105,7 @@ affinity_sendto() {
 	counts 1 affinity_kept 99
 }
 
-# Two networks namespaces choose apart: among many clients' first choices there are several endpoints.
+# Affinity lasts while it is used, and ends its timeout after the last use.
 affinity_timeout() {
 	local i report
 	expose web 30 "affinity=1" a1 a2 b1 b2

@@ -127,14 +127,14 @@ udp_sticky() {
 # A socket that talks to a service, to a pod and to the service again.
 udp_reuse() {
 	local kind=$1 at
-	expose dns 20 "" a1
+	expose dns 20 "" b1
 	agent_up 1
 	mark 1
-	at=$(pod_ip "$kind" b1)/8080
+	at=$(pod_ip "$kind" b2)/8080
 	is "$(does c1 "$kind" "send=$(vip "$kind" 20)" recv "send=$at" recv "send=$(vip "$kind" 20)" recv)" \
-		"send ok; recv a1 from $(seen "$kind" "$(vip "$kind" 20)"); $(
-		)send ok; recv b1 from $(seen "$kind" "$at"); $(
-		)send ok; recv a1 from $(seen "$kind" "$(vip "$kind" 20)")"
+		"send ok; recv b1 from $(seen "$kind" "$(vip "$kind" 20)"); $(
+		)send ok; recv b2 from $(seen "$kind" "$at"); $(
+		)send ok; recv b1 from $(seen "$kind" "$(vip "$kind" 20)")"
 	counts 1 sendmsg_balanced 1
 	counts 1 sendmsg_sticky 1
 	counts 1 sendmsg_other 1
