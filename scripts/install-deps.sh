@@ -7,7 +7,7 @@ PACKAGES=(
 	gcc make clang llvm pkg-config git ca-certificates
 	bpftool libbpf-dev libelf-dev zlib1g-dev
 	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev
-	libcriterion-dev shellcheck cppcheck clang-format
+	libcriterion-dev shellcheck cppcheck
 	iproute2 jq procps util-linux python3
 )
 
@@ -17,7 +17,8 @@ die() { say "$*"; exit 1; }
 apt() {
 	local try
 	for try in 1 2 3; do
-		DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null && return 0
+		DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+			apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null >/dev/null && return 0
 		say "apt-get $1 failed (try $try of 3)"
 		sleep "$try"
 	done
@@ -28,13 +29,20 @@ is_installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# Would apt install it? (Not known to apt, or pinned away: the candidate is "(none)", or nothing is printed.)
+is_to_be_had() {
+	local policy
+	policy=$(LC_ALL=C apt-cache policy "$1" 2>/dev/null)
+	[[ $policy =~ Candidate:\ [^\(] ]]
+}
+
 # One package of Debian 13, for Debian 12: from the mirror that the system uses, everything else of that suite
 # pinned out of reach.
 pin_yyjson() {
 	local uri key
-	apt-cache show libyyjson-dev >/dev/null 2>&1 && return 0
+	# shellcheck disable=SC2016 # apt-get expands these
 	uri=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
-		awk '$2 == "bookworm" { print $1; exit }')
+		awk '$2 == "bookworm" && !uri { uri = $1 } END { print uri }')
 	[ -n "$uri" ] || die "libyyjson-dev is in no configured suite, and no mirror of Debian 12 to take it from is"
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
 	cat >/etc/apt/sources.list.d/weft-trixie.sources <<-END
@@ -66,11 +74,18 @@ for package in "${PACKAGES[@]}" libyyjson-dev; do
 done
 # Any Go will do; an own one may be newer than Debian's.
 command -v go >/dev/null || is_installed golang-go || missing+=(golang-go)
+# The version that counts for the layout where there is one, else whichever: it says then why it is not used.
+if ! command -v clang-format-14 >/dev/null && ! is_installed clang-format; then
+	missing+=(clang-format)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 say "installing ${missing[*]}"
 apt update
-case " ${missing[*]} " in
-*" libyyjson-dev "*) pin_yyjson ;;
-esac
+if ! is_to_be_had libyyjson-dev; then
+	pin_yyjson
+fi
+if is_to_be_had clang-format-14; then
+	missing=("${missing[@]/%clang-format/clang-format-14}")
+fi
 apt install --no-install-recommends -y "${missing[@]}"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # sudo scripts/test.sh [TIER...]: installs, builds, tests. The last line is "N passed, N failed, N skipped".
-set -uo pipefail
-cd "$(dirname "$0")/.." || exit 1
+set -euo pipefail
+cd "$(dirname "$0")/.."
 
 TIERS=(check unit asan bpf live)
+JOBS=$(nproc)
+V=${V:-0}
 
 usage() {
 	cat <<-END
@@ -17,30 +19,30 @@ usage() {
 		  bpf    the decisions of the kernel half, with the real verifier and maps
 		  live   pods as network namespaces, real sockets, real failures
 
-		V=1 shows everything that a tier prints.
+		Then it looks whether anything was left behind. V=1 shows everything that a tier prints.
 	END
 }
 
 passed=0
 failed=0
 skipped=0
-V=${V:-0}
 
 # Counts lines "PASS name", "FAIL name" and "SKIP name: reason" of a tier, and shows what matters of them.
 count() {
 	local tier=$1 log=$2 status=$3 p f s
-	p=$(grep -c '^PASS ' "$log")
-	f=$(grep -c '^FAIL ' "$log")
-	s=$(grep -c '^SKIP ' "$log")
-	if [ "$V" = 1 ] || [ "$f" -gt 0 ] || [ "$status" -ne 0 ]; then
+	p=$(grep -c '^PASS ' "$log" || true)
+	f=$(grep -c '^FAIL ' "$log" || true)
+	s=$(grep -c '^SKIP ' "$log" || true)
+	if [ "$V" = 1 ] || { [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; }; then
 		cat "$log"
 	else
-		grep '^SKIP ' "$log"
+		# A failed test's output follows its line.
+		awk '/^(PASS|FAIL|SKIP) / { show = !/^PASS / } show' "$log"
 	fi
 	if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
 		echo "FAIL $tier: ended with status $status"
 		f=1
-	elif [ $((p + f + s)) -eq 0 ]; then
+	elif [ $((p + f)) -eq 0 ]; then
 		echo "FAIL $tier: ran no test"
 		f=1
 	fi
@@ -50,83 +52,134 @@ count() {
 	skipped=$((skipped + s))
 }
 
-# Criterion's TAP as PASS and FAIL lines; the rest of a failed test's output goes with it.
+# Criterion's TAP, one line for each test and for each row of a parameterised one, as PASS, FAIL and SKIP lines;
+# other output of a failed test goes with it. Fewer tests than were planned: the runner itself has died.
 from_tap() {
-	sed -E 's/^ok - ([^ ]+)( .*# SKIP (.*))$/SKIP \1: \3/; s/^ok - ([^ ]+).*/PASS \1/; s/^not ok - ([^ ]+)/FAIL \1/'
+	awk '
+		/^1\.\.[0-9]+$/ { planned = substr($0, 4) }
+		/^ok - / && / # SKIP/ {
+			name = $3
+			sub(/.* # SKIP */, "")
+			print "SKIP " name ": " ($0 == "" ? "no reason given" : $0)
+			seen++
+			next
+		}
+		/^ok - / { print "PASS " $3; seen++; next }
+		/^not ok - / { sub(/^not ok - /, ""); print "FAIL " $0; seen++; next }
+		{ print }
+		END {
+			if (seen + 0 < planned + 0)
+				print "FAIL " planned - seen " of " planned " tests did not report"
+		}'
 }
 
 criterion() {
-	local binary=$1 status
-	"$binary" --tap --jobs 2 2>&1 | from_tap
-	status=${PIPESTATUS[0]}
-	return "$status"
+	"$1" --tap --jobs "$JOBS" 2>&1 | from_tap
+	return "${PIPESTATUS[0]}"
 }
 
 run_tier() {
 	case $1 in
 	check) scripts/check.sh ;;
-	unit) make -s -j2 tests && criterion build/unit ;;
+	unit) make -s "-j$JOBS" build/unit && criterion build/unit ;;
 	# Criterion keeps allocations of its own to the end (its issue 501): leaks are sought where it does not run.
-	asan) make -s -j2 asan && ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 criterion build/asan/unit ;;
-	bpf) make -s -j2 tests && criterion build/bpf_tests ;;
-	live) make -s -j2 all tests && tests/live/run.sh ;;
-	*) echo "FAIL there is no tier '$1'"; return 1 ;;
+	asan)
+		make -s "-j$JOBS" asan &&
+			ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 criterion build/asan/unit
+		;;
+	bpf) make -s "-j$JOBS" build/bpf_tests && criterion build/bpf_tests ;;
+	live) make -s "-j$JOBS" all tests && tests/live/run.sh ;;
 	esac
 }
 
-# What a test could leave behind, one thing a line.
+# What a test could leave behind, one thing a line. Services and sessions of the machine come and go meanwhile.
 inventory() {
-	local bpf
-	bpf=$(PATH=$PATH:/usr/sbin:/sbin command -v bpftool)
+	local bpftool
+	bpftool=$(PATH=$PATH:/usr/sbin:/sbin command -v bpftool)
 	ip -o netns list | sed 's/^/network namespace /; s/ (id:.*//'
-	find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/pin /'
-	awk '{ print "mount " $5 }' /proc/self/mountinfo
-	awk '$3 == "cgroup2" { print $2 }' /proc/mounts | head -n 1 | xargs -I{} find {} -type d | sed 's/^/cgroup /'
-	"$bpf" -j link show | jq -r '.[] | "BPF link \(.id)"'
-	# Programs and maps leave a little after their last user.
-	"$bpf" -j prog show | jq -r '.[] | select((.name // "") | test("^(weft|shim|neigh)")) | "BPF program \(.name) \(.id)"'
-	"$bpf" -j map show | jq -r '.[] | select((.name // "") | test("^(services|slots|endpoints|members|udp_state)$")) | "BPF map \(.name) \(.id)"'
+	find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/pin /' || true
+	awk '$5 !~ "^/run/(credentials|user)/" { print "mount " $5 }' /proc/self/mountinfo
+	awk '$3 == "cgroup2" && !seen++ { print $2 }' /proc/mounts |
+		xargs -I{} find {} -type d -not -regex '.*\.\(service\|scope\|slice\|mount\|socket\)' 2>/dev/null |
+		sed 's/^/cgroup /' || true
+	"$bpftool" -j link show | jq -r '.[] | "BPF link \(.id) (\(.type))"'
+	"$bpftool" -j prog show | jq -r '.[] | "BPF program \(.id) (\(.name // .type))" | select(contains("(sd_") | not)'
+	"$bpftool" -j map show | jq -r '.[] | "BPF map \(.id) (\(.name // .type))"'
+	processes
 }
 
+# Those that inherited the mark of this run. It is in the environment that a process was started with, so neither
+# this shell nor its subshells have it; and what is asked without it is not found either.
+processes() {
+	local file pid
+	while read -r file; do
+		pid=${file//[!0-9]/}
+		echo "process $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" || true))"
+	done < <(env -u WEFT_TEST_RUN grep -lsz "^WEFT_TEST_RUN=$WEFT_TEST_RUN\$" /proc/[0-9]*/environ || true)
+} 2>/dev/null
+
+take_inventory() { (export -n WEFT_TEST_RUN; inventory | sort) >"$1"; }
+
+# The kernel frees programs, namespaces and cgroups a little after their last user; and what bpftool itself uses
+# has another number each time. So only that counts which stays.
 check_leftovers() {
-	local before=$1 after=$2 try
-	for try in 1 2 3 4 5; do
-		inventory | sort >"$after"
-		[ -n "$(comm -13 "$before" "$after")" ] || break
+	local before=$1 work=$2 try
+	take_inventory "$work/now"
+	comm -13 "$before" "$work/now" >"$work/left"
+	for try in 1 2 3 4; do
+		[ -s "$work/left" ] || break
 		sleep "$try"
+		take_inventory "$work/now"
+		comm -12 "$work/left" "$work/now" >"$work/still"
+		mv "$work/still" "$work/left"
 	done
-	if [ -n "$(comm -13 "$before" "$after")" ]; then
-		echo "FAIL leftovers"
-		comm -13 "$before" "$after" | sed 's/^/    /'
-		return 1
+	if [ ! -s "$work/left" ]; then
+		echo "PASS leftovers"
+		return 0
 	fi
-	echo "PASS leftovers"
+	sed 's/^/FAIL leftover: /' "$work/left"
+	return 1
 }
 
-case ${1-} in
--h | --help)
-	usage
-	exit 0
-	;;
-esac
-[ "$(id -u)" = 0 ] || { echo "test.sh: must be run as root" >&2; exit 1; }
-
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-scripts/install-deps.sh || { echo "FAIL install-deps"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-if ! make -s -j2 all tests >"$work/build" 2>&1; then
-	cat "$work/build"
-	echo "FAIL build"
+# Without a tier: what was to be done before all of them.
+give_up() {
+	[ ! -s "$work/log" ] || cat "$work/log"
+	echo "FAIL $1"
 	echo "0 passed, 1 failed, 0 skipped"
 	exit 1
-fi
-inventory | sort >"$work/before"
-for tier in "${@:-${TIERS[@]}}"; do
-	echo "== $tier"
-	run_tier "$tier" >"$work/log" 2>&1 </dev/null
-	count "$tier" "$work/log" $?
+}
+
+tiers=()
+for word in "$@"; do
+	case $word in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	esac
+	if [[ " ${TIERS[*]} " != *" $word "* ]]; then
+		echo "test.sh: there is no tier '$word'; there are: ${TIERS[*]}" >&2
+		exit 2
+	fi
+	tiers+=("$word")
 done
-check_leftovers "$work/before" "$work/after" >"$work/log" 2>&1
-count leftovers "$work/log" $?
+[ ${#tiers[@]} -gt 0 ] || tiers=("${TIERS[@]}")
+[ "$(id -u)" = 0 ] || { echo "test.sh: must be run as root" >&2; exit 1; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export WEFT_TEST_RUN=$work
+scripts/install-deps.sh || give_up install-deps
+make -s "-j$JOBS" all tests >"$work/log" 2>&1 </dev/null || give_up build
+take_inventory "$work/before"
+for tier in "${tiers[@]}"; do
+	echo "== $tier"
+	status=0
+	run_tier "$tier" >"$work/log" 2>&1 </dev/null || status=$?
+	count "$tier" "$work/log" "$status"
+done
+status=0
+check_leftovers "$work/before" "$work" >"$work/log" 2>&1 || status=$?
+count leftovers "$work/log" "$status"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -12,7 +12,7 @@ trap 'rm -rf "$root"' EXIT
 PROGRAMS=(bash ip nsenter unshare jq bpftool mount umount awk sed grep find sort uniq comm head tail cut tr cat ls
 	mkdir rm rmdir mv cp ln sleep date seq wc mktemp timeout env dirname basename readlink realpath touch tee
 	xargs ps sysctl modprobe dmesg poweroff stat id mkfifo chmod kill expr sh nproc uname cmp diff od sync
-	printf true false test setsid flock ss tc clang python3)
+	printf true false test setsid flock setpriv mountpoint tail)
 
 # A program or library at its own path, with the libraries that the loader will want.
 add() {
@@ -46,7 +46,6 @@ fi
 mkdir -p "$root"/{proc,sys,dev,run,tmp,etc,root,usr/sbin,usr/bin,sbin,bin}
 for program in "${PROGRAMS[@]}"; do
 	path=$(PATH=$PATH:/usr/sbin:/sbin type -P "$program") || continue
-	case $program in clang | python3) continue ;; esac
 	add "$(realpath "$path")"
 	[ -e "$root/usr/bin/$program" ] || ln -s "$(realpath "$path")" "$root/usr/bin/$program"
 done

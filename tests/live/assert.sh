@@ -36,7 +36,7 @@ refuses() {
 does() {
 	local pod=$1
 	shift
-	pod_run "$pod" "$NET" "do" "$@" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }'
+	pod_run "$pod" "$NET" "do" "$@" | awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 } END { print "" }'
 }
 
 # load POD ARGUMENT...: one line of JSON
@@ -51,10 +51,29 @@ load_start() {
 }
 
 load_end() {
-	end "$(<"$LAB/tmp/$1.pid")"
+	kill -TERM "$(<"$LAB/tmp/$1.pid")" 2>/dev/null || true
+	wait_for 10 ends_line "$LAB/tmp/$1" || fail "load $1 did not end"
 	cat "$LAB/tmp/$1.err" >&2
 	cat "$LAB/tmp/$1"
 }
+
+ends_line() { [ -s "$1" ] && [ -z "$(tail -c 1 "$1")" ]; }
+
+# talk POD KIND STEP...: `net do` that stops at each "pause" until go_on; heard LINE: the next line must match.
+talk() {
+	local pod=$1
+	shift
+	coproc TALK { pod_run "$pod" "$NET" "do" "$@" 2>&1; }
+	# Own descriptors: bash closes the others when the process ends.
+	exec {TALK_IN}>&"${TALK[1]}" {TALK_OUT}<&"${TALK[0]}"
+}
+
+heard() {
+	read -r -t 5 HEARD <&"$TALK_OUT" || fail "heard nothing, wanted '$1'"
+	matches "$HEARD" "^$1$" "what was heard"
+}
+
+go_on() { echo >&"$TALK_IN"; }
 
 field() { jq -r "$2" <<<"$1"; }
 

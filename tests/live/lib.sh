@@ -35,6 +35,8 @@ lab_make() {
 # All processes of the lab, and then everything else; may be called at any moment, and twice.
 lab_destroy() {
 	local i dir ns
+	# No word of bash about what is killed here.
+	disown -a 2>/dev/null || true
 	[ -e "$LAB_CGROUP/cgroup.kill" ] && echo 1 >"$LAB_CGROUP/cgroup.kill"
 	for ((i = 0; i < 100; i++)); do
 		grep -qs 'populated 1' "$LAB_CGROUP/cgroup.events" || break

@@ -6,6 +6,7 @@
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 WEFT=${WEFT:-$ROOT/build/weft}
+NAMESPACE=${NAMESPACE:-live} # of all objects
 
 # weft NODE COMMAND...: weft as that node's administrator runs it.
 weft() {
@@ -66,7 +67,7 @@ drop() { rm -f "$LAB_SOURCE/$1"; }
 service_yaml() {
 	local name=$1 number=$2 ports=$3 option port fields
 	shift 3
-	printf -- '---\napiVersion: v1\nkind: Service\nmetadata:\n  name: %s\n  namespace: live\n' "$name"
+	printf -- '---\napiVersion: v1\nkind: Service\nmetadata:\n  name: %s\n  namespace: %s\n' "$name" "$NAMESPACE"
 	for option in "$@"; do
 		case $option in lb=*) printf '  annotations:\n    weft.dev/lb: %s\n' "${option#lb=}" ;; esac
 	done
@@ -95,7 +96,7 @@ slice_yaml() {
 	local name=$1 service=$2 family=$3 ports=$4 weight=$5 port fields endpoint conditions
 	shift 5
 	printf -- '---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: %s\n' "$name"
-	printf '  namespace: live\n  labels:\n    kubernetes.io/service-name: %s\n' "$service"
+	printf '  namespace: %s\n  labels:\n    kubernetes.io/service-name: %s\n' "$NAMESPACE" "$service"
 	[ -z "$weight" ] || printf '  annotations:\n    weft.dev/weight: "%s"\n' "$weight"
 	printf 'addressType: %s\nports:\n' "$family"
 	for port in $ports; do

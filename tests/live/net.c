@@ -32,6 +32,8 @@ static const char usage[] =
 	"         asks over a new socket each time, until COUNT, SECONDS or SIGTERM, and prints a line of "
 	"JSON;\n"
 	"         an answer that begins with none of the prefixes is misdirected; -u: UDP without connect()\n"
+	"       net turn FROM TO KIND ADDRESS/PORT NAME\n"
+	"         renames file FROM to TO and prints the microseconds until NAME answers\n"
 	"       KIND is tcp4, tcp6, tcpm (IPv4 by an IPv6 socket), udp4, udp6 or udpm\n";
 
 struct kind {
@@ -504,12 +506,37 @@ static int load_main(int argc, char **argv)
 	return 0;
 }
 
+/* ---- turn: how long a change takes until a connect sees it ---- */
+
+static int turn(int argc, char **argv)
+{
+	struct load load = { 0 };
+	char name[NAME_LENGTH] = "";
+	uint64_t begin;
+
+	if (argc != 5)
+		die(usage, "");
+	load.kind = find_kind(argv[2]);
+	parse_place(argv[3], load.kind->mapped, &load.to);
+	begin = now_ns();
+	if (rename(argv[0], argv[1]))
+		die("rename", strerror(errno));
+	while (exchange(&load, name) || strcmp(name, argv[4])) {
+		if (now_ns() - begin > WAIT_MS * 1000000ull)
+			die("never answered", argv[4]);
+	}
+	printf("%llu\n", (unsigned long long)(now_ns() - begin) / 1000);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "do"))
 		return act(argc - 2, argv + 2);
 	if (argc > 1 && !strcmp(argv[1], "load"))
 		return load_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "turn"))
+		return turn(argc - 2, argv + 2);
 	fputs(usage, stderr);
 	return 2;
 }

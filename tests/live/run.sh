@@ -80,15 +80,12 @@ build_lab() {
 
 # Everything a test may have started ends, and weft leaves the nodes.
 clean_up() {
-	local cgroup pid n
-	for cgroup in "$LAB_CGROUP"/agents "$LAB_CGROUP"/node*/*/; do
-		while read -r pid; do
-			kill -KILL "$pid" 2>/dev/null || true
-		done <"$cgroup/cgroup.procs"
-	done
-	for cgroup in "$LAB_CGROUP"/agents "$LAB_CGROUP"/node*/*/; do
-		wait_for 2 no_process "$cgroup" || return
-	done
+	local n
+	if ! wait_for 10 end_all; then
+		echo "these do not end:"
+		cat "$LAB_CGROUP"/agents/cgroup.procs "$LAB_CGROUP"/node*/*/cgroup.procs | xargs -r ps -o pid,stat,wchan:32,args -p
+		return 1
+	fi
 	for n in 1 2; do
 		[ -d "$LAB_BPF/node$n" ] || continue
 		note_ids "$n"
@@ -99,13 +96,23 @@ clean_up() {
 	mkdir -p "$LAB_SOURCE"
 }
 
+# Kills what a test left running: agents, and whatever is in a pod that is not its server.
+end_all() {
+	local cgroup pid left=0
+	for cgroup in "$LAB_CGROUP"/agents "$LAB_CGROUP"/node*/*/; do
+		while read -r pid; do
+			kill -KILL "$pid" 2>/dev/null || true
+			left=1
+		done <"$cgroup/cgroup.procs"
+	done
+	return "$left"
+}
+
 # What the kernel must have let go of at the end.
 note_ids() {
 	bpftool -j prog show pinned "$LAB_BPF/node$1/programs/weft_connect4" 2>/dev/null |
 		jq -r '"prog \(.id)", (.map_ids[] | "map \(.)")' >>"$LAB_IDS" || true
 }
-
-no_process() { [ -z "$(<"$1/cgroup.procs")" ]; }
 
 run_test() {
 	local file=$1 status=0

@@ -142,35 +142,27 @@ udp_reuse() {
 
 # While its endpoint terminates, a socket stays and new ones avoid it; when it is gone, the socket moves.
 udp_endpoint_ends() {
-	local kind=$1 to in out first other report
+	local kind=$1 to first other report
 	to=$(vip "$kind" 20)
 	expose dns 20 "" a1 b1
 	agent_up 1
-	coproc TALK { pod_run c1 "$NET" "do" "$kind" "mmsg=$to/4" pause "mmsg=$to/4" pause "mmsg=$to/4" 2>&1; }
-	in=${TALK[1]} out=${TALK[0]}
-	first=$(answers "$out")
-	read -r _ <&"$out"
+	talk c1 "$kind" "mmsg=$to/4" pause "mmsg=$to/4" pause "mmsg=$to/4"
+	heard "mmsg 4 (a1|b1) from .*"
+	first=${BASH_REMATCH[1]}
+	heard pause
 	other=$([ "$first" = a1 ] && echo b1 || echo a1)
 	put_pods dns "$first,terminating" "$other"
 	await 1 dns 1
 	report=$(load c1 -u -c 50 "$kind" "$to")
 	clean "$report"
 	is "$(names "$report")" "$other"
-	echo >&"$in"
-	is "$(answers "$out")" "$first" "endpoint of the old socket"
-	read -r _ <&"$out"
+	go_on
+	heard "mmsg 4 $first from .*"
+	heard pause
 	put_pods dns "$other"
 	wait_for 5 lacks_endpoint 1 "$first"
-	echo >&"$in"
-	is "$(answers "$out")" "$other" "endpoint after the old one is gone"
-}
-
-# The name in a line "mmsg 4 NAME from ..."
-answers() {
-	local word count name rest
-	read -r word count name rest <&"$1"
-	echo "$name"
-	: "$word $count $rest"
+	go_on
+	heard "mmsg 4 $other from .*"
 }
 
 lacks_endpoint() {

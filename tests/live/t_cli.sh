@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The command line as scripts meet it: exit codes and formats.
+
+# shellcheck source=assert.sh
+. "$LIVE/assert.sh"
+
+cli_misuse() {
+	local line
+	while read -r line; do
+		# shellcheck disable=SC2086 # words
+		refuses 2 "$WEFT" $line
+		[ -n "$SAID" ] || fail "'weft $line' is refused without a word"
+	done <<-END
+
+		nothing
+		load --nonsense
+		load --bpffs
+		load more
+		agent --bpffs $LAB_BPF/node1
+		get
+		get nothing
+		get services one two
+		get services -o xml
+		unload --cgroup x
+	END
+	[ ! -e "$LAB_BPF/node1" ] || fail "a refused command did something"
+}
+
+cli_help() {
+	local command
+	matches "$("$WEFT" --help)" "usage: weft COMMAND"
+	for command in load unload agent get check version; do
+		matches "$("$WEFT" --help)" "$command"
+		matches "$("$WEFT" "$command" --help)" "usage: weft $command"
+	done
+	"$WEFT" version >/dev/null
+	"$WEFT" check >/dev/null
+}
+
+cli_get() {
+	local kind
+	expose web 70 "" a1
+	expose other 71 "" b1
+	put other.yaml < <(service_yaml web 72 "$PORTS_BOTH" | sed 's/namespace: live/namespace: second/')
+	agent_up 1
+	for kind in services endpoints stats; do
+		is "$(weft 1 get "$kind" -o json | jq -r type)" array "$kind"
+		matches "$(weft 1 get "$kind" | head -n 1)" '^NAME' "$kind"
+		[[ ! $(weft 1 get "$kind" --no-headers) =~ NAMESPACE|VALUE ]] || fail "headings in spite of --no-headers"
+		weft 1 get "$kind" -o wide >/dev/null
+		weft 1 get "$kind" -o yaml >/dev/null
+	done
+	is "$(weft 1 get services -n second -o json | jq -c 'map(.namespace) | unique')" '["second"]'
+	is "$(weft 1 get services -A -o json | jq -c 'map(.namespace) | unique')" '["live","second"]'
+	is "$(weft 1 get services live/web -o json | jq -c 'map(.name) | unique')" '["web"]'
+	is "$(weft 1 get services -n nowhere -o json | jq -c .)" '[]'
+	is "$(weft 1 get stats connect_balanced -o json | jq -c .)" '[{"name":"connect_balanced","value":0}]'
+	is "$(weft 1 get services -o yaml | grep -cE '^  name: "?web"?$')" 8 "services in YAML"
+}
+
+test_add usage-errors cli_misuse
+test_add help cli_help
+test_add get cli_get
