@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Installs what a fresh Debian 12 or 13 needs to build and test weft. Quiet and quick when nothing is missing.
+# install-deps.sh [--kernels]: what a fresh Debian 12 or 13 needs to build and test weft; with --kernels, also what the
+# tests in virtual machines need. Quiet and quick when nothing is missing.
 set -euo pipefail
 
 PACKAGES=(
@@ -68,6 +69,11 @@ pin_yyjson() {
 [ "$(id -u)" = 0 ] || die "must be run as root"
 command -v apt-get >/dev/null || die "this is not Debian; install by hand: ${PACKAGES[*]} libyyjson-dev"
 
+case ${1-} in
+'') ;;
+--kernels) PACKAGES+=(qemu-system-x86 cpio kmod) ;;
+*) die "unknown option '$1'; there is --kernels" ;;
+esac
 missing=()
 for package in "${PACKAGES[@]}" libyyjson-dev; do
 	is_installed "$package" || missing+=("$package")

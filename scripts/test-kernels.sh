@@ -28,7 +28,7 @@ usage() {
 	END
 }
 
-only= update= show= chosen=()
+only='' update='' show='' chosen=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help) usage; exit 0 ;;
@@ -46,7 +46,7 @@ done
 [ -r "$LIST" ] || { echo "test-kernels: cannot read the list '$LIST'" >&2; exit 2; }
 
 work=$(mktemp -d)
-qemu=
+qemu=''
 leave() {
 	[ -z "$qemu" ] || kill -9 "$qemu" 2>/dev/null
 	rm -rf "$work"
@@ -80,7 +80,7 @@ boot() {
 	local kernel=$1 initrd=$2 console=$3
 	# Killed with its parent too: no machine outlives the test.
 	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
-		-kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 panic=-1 loglevel=4 mitigations=off" \
+		-kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 panic=-1 loglevel=5 mitigations=off" \
 		-display none -no-reboot -nodefaults -serial "file:$console" </dev/null >"$work/qemu.log" 2>&1 &
 	qemu=$!
 }
@@ -97,7 +97,7 @@ watch() {
 		sleep 1
 	done
 	wait "$qemu" 2>/dev/null
-	qemu=
+	qemu=''
 	return "$status"
 }
 
@@ -176,6 +176,7 @@ test_kernel() {
 	echo "== kernel $version: $((SECONDS - begin)) s"
 }
 
+scripts/install-deps.sh --kernels || exit 1
 mkdir -p "$CACHE"
 make -s -j2 all tests kernel-tests || exit 1
 tests/kernels/image.sh "$work/base.gz" || { echo "test-kernels: cannot make the image" >&2; exit 1; }

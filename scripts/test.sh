@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TIERS=(check unit asan bpf live)
+# Not by default: they take long.
+SLOW_TIERS=(kernels)
 JOBS=$(nproc)
 V=${V:-0}
 
@@ -12,12 +14,15 @@ usage() {
 	cat <<-END
 		usage: sudo scripts/test.sh [TIER...]
 
-		Installs what is missing, builds, and runs the tiers (all of them by default):
+		Installs what is missing, builds, and runs the tiers (by default all of these):
 		  check  formatting, layering, limits, shell scripts, static analysis
 		  unit   the modules of user space, one by one
 		  asan   the same with address and undefined-behaviour sanitizers
 		  bpf    the decisions of the kernel half, with the real verifier and maps
 		  live   pods as network namespaces, real sockets, real failures
+
+		and, only if it is named, because it takes minutes:
+		  kernels  the build on kernels 6.1 and 7.3 in virtual machines, and their driver
 
 		Then it looks whether anything was left behind. V=1 shows everything that a tier prints.
 	END
@@ -78,6 +83,13 @@ criterion() {
 	return "${PIPESTATUS[0]}"
 }
 
+run_kernels() {
+	local status=0
+	tests/kernels/selftest.sh 6.1 || status=1
+	scripts/test-kernels.sh 6.1 7.3 || status=1
+	return "$status"
+}
+
 run_tier() {
 	case $1 in
 	check) scripts/check.sh ;;
@@ -89,6 +101,7 @@ run_tier() {
 		;;
 	bpf) make -s "-j$JOBS" build/bpf_tests && criterion build/bpf_tests ;;
 	live) make -s "-j$JOBS" all tests && tests/live/run.sh ;;
+	kernels) run_kernels ;;
 	esac
 }
 
@@ -157,8 +170,8 @@ for word in "$@"; do
 		exit 0
 		;;
 	esac
-	if [[ " ${TIERS[*]} " != *" $word "* ]]; then
-		echo "test.sh: there is no tier '$word'; there are: ${TIERS[*]}" >&2
+	if [[ " ${TIERS[*]} ${SLOW_TIERS[*]} " != *" $word "* ]]; then
+		echo "test.sh: there is no tier '$word'; there are: ${TIERS[*]} ${SLOW_TIERS[*]}" >&2
 		exit 2
 	fi
 	tiers+=("$word")

@@ -33,7 +33,7 @@ pack() {
 if [ $# -gt 1 ]; then
 	version=$(basename "$2"/modules/*)
 	for module in drivers/net/veth net/802 net/llc net/bridge net/ipv6 lib crypto/crc32c; do
-		find "$2/modules/$version/kernel/$module"* 2>/dev/null -name '*.ko*' || true
+		find "$2/modules/$version/kernel/$module"* -name '*.ko*' 2>/dev/null || true
 	done | while read -r module; do
 		mkdir -p "$root/lib/modules/$version/$(dirname "${module#*/modules/"$version"/}")"
 		cp "$module" "$root/lib/modules/$version/${module#*/modules/"$version"/}"

@@ -12,7 +12,9 @@ table=tests/kernels/features.tsv
 touch "$insns" "$table"
 
 for version in "$@"; do
-	[ -s "$work/insns-$version" ] && [ -s "$work/check-$version" ] || continue
+	if [ ! -s "$work/insns-$version" ] || [ ! -s "$work/check-$version" ]; then
+		continue
+	fi
 	{ grep -v "^$version " "$insns" || true; cat "$work/insns-$version"; } | sort -V >"$work/insns"
 	{
 		grep -v "^$version	" "$table" || true

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "plan/entry.h"
 #include "plan/slots.h"
 
 struct slot_table {

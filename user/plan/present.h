@@ -93,23 +93,3 @@ bool present_has_garbage(const struct present *present);
 
 /* Order of member lists, for qsort(): by endpoint id. */
 int member_compare(const void *left, const void *right);
-
-/* For plan/diff alone. */
-
-struct name_entry *name_find(const struct present *present, const char *text);
-/* Finds or makes the name and counts one more reference; *ret_id is zero for "". */
-int name_take(struct present *present, struct plan *plan, const char *text, uint32_t *ret_id);
-int name_release(struct present *present, uint32_t id);
-
-/* Finds or makes the endpoint; no reference is counted. */
-int endpoint_intern(struct present *present, struct plan *plan, const struct endpoint_row *identity,
-		    const char *node, const char *zone, uint64_t *ret_id);
-int endpoint_take(struct present *present, uint64_t id);
-int endpoint_release(struct present *present, uint64_t id);
-
-struct service_entry *service_find(const struct present *present, const struct service_key *key);
-/* Adds an empty row under the name, with an id of its own. */
-int service_add(struct present *present, struct plan *plan, const struct service_key *key, const char *name,
-		struct service_entry **ret);
-/* Forgets the row and frees the entry; its slots, members and names must have been released. */
-void service_remove(struct present *present, struct service_entry *entry);

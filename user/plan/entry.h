@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * For plan/ alone: finding, making and letting go of single rows of the mirror. Functions that change a row add
+ * what the kernel has to be told to a plan. Errors: 0 or -ENOMEM.
+ */
+#pragma once
+
+#include "plan/present.h"
+
+/* ---- for the diff ---- */
+
+struct name_entry *name_find(const struct present *present, const char *text);
+/* Finds or makes the name and counts one more reference; *ret_id is zero for "". */
+int name_take(struct present *present, struct plan *plan, const char *text, uint32_t *ret_id);
+int name_release(struct present *present, uint32_t id);
+
+/* Finds or makes the endpoint; no reference is counted. */
+int endpoint_intern(struct present *present, struct plan *plan, const struct endpoint_row *identity,
+		    const char *node, const char *zone, uint64_t *ret_id);
+int endpoint_take(struct present *present, uint64_t id);
+int endpoint_release(struct present *present, uint64_t id);
+
+struct service_entry *service_find(const struct present *present, const struct service_key *key);
+/* Adds an empty row under the name, with an id of its own. */
+int service_add(struct present *present, struct plan *plan, const struct service_key *key, const char *name,
+		struct service_entry **ret);
+/* Forgets the row and frees the entry; its slots, members and names must have been released. */
+void service_remove(struct present *present, struct service_entry *entry);
+
+/* ---- for reading and reaping ---- */
+
+int ids_add(struct ids *ids, uint64_t id);
+
+struct name_entry *name_by_id(const struct present *present, uint32_t id);
+int name_add(struct present *present, uint32_t id, const char *text, struct name_entry **ret);
+void name_forget(struct present *present, struct name_entry *entry);
+
+struct endpoint_entry *endpoint_by_id(const struct present *present, uint64_t id);
+int endpoint_add(struct present *present, uint64_t id, const struct endpoint_row *row,
+		 struct endpoint_entry **ret);
+void endpoint_forget(struct present *present, struct endpoint_entry *entry);
+
+/* The place of an endpoint in the index. */
+struct service_key index_key(const struct endpoint_row *row);
+struct index_entry *index_find(const struct present *present, const struct service_key *key);
+struct index_entry *index_add(struct present *present, const struct service_key *key); /* or finds it */
+void index_forget(struct present *present, struct index_entry *entry);
+int index_chain(struct present *present, struct endpoint_entry *endpoint);
+void index_unchain(struct index_entry *index, struct endpoint_entry *endpoint);
+/* Makes the kernel's row name the newest endpoint of its address, or go with the last. */
+int index_settle(struct present *present, struct plan *plan, struct index_entry *index);
+
+struct service_entry *service_by_id(const struct present *present, uint32_t id);
+/* NULL without memory. */
+struct service_entry *service_insert(struct present *present, const struct service_key *key,
+				     const struct service_row *row);
