@@ -24,6 +24,8 @@ agent_log() { echo "$LAB/log/agent$1"; }
 agent_start() {
 	local n=$1
 	shift
+	# Before the new one writes: what the last one said must not be taken for its words.
+	rm -f "$(agent_log "$n")"
 	in_cgroup "$LAB_CGROUP/agents" "node$n" "$WEFT" agent --bpffs "$LAB_BPF/node$n" \
 		--cgroup "$LAB_CGROUP/node$n" --source "file:$LAB_SOURCE" --node "node$n" "$@" \
 		>"$(agent_log "$n")" 2>&1 </dev/null &

@@ -36,7 +36,7 @@ serve_pod() {
 			[ "$port" = 8080 ] || at[-1]+="-$port"
 		done
 	done
-	pod_serve "$pod" "$ROOT/build/live/serve" "$pod" "${at[@]}"
+	pod_serve "$pod" "$LAB/bin/serve" "$pod" "${at[@]}"
 }
 
 # One pod that answers at every address of 10.245.0.0/16 and fd00:245::/64, with that address: for long lists.
@@ -48,7 +48,7 @@ serve_farm() {
 	ip -n "$LAB_NS-node2" route add fd00:245::/64 via "$(pod_ip6 farm)"
 	ip -n "$LAB_NS-node1" route add 10.245.0.0/16 via 172.30.0.2
 	ip -n "$LAB_NS-node1" route add fd00:245::/64 via fd00:172::2
-	pod_serve farm "$ROOT/build/live/serve" @ tcp/0.0.0.0/8080 tcp/::/8080
+	pod_serve farm "$LAB/bin/serve" @ tcp/0.0.0.0/8080 tcp/::/8080
 }
 
 # Two pods that have the same addresses in everything that they can see.
@@ -58,7 +58,7 @@ serve_twins() {
 		pod_add 1 "$pod"
 		ip -n "$LAB_NS-$pod" address add 10.98.0.1/32 dev lo
 		ip -n "$LAB_NS-$pod" address add fd00:98::1/128 dev lo nodad
-		pod_serve "$pod" "$ROOT/build/live/serve" "$pod" tcp/10.98.0.1/8080 tcp/fd00:98::1/8080 \
+		pod_serve "$pod" "$LAB/bin/serve" "$pod" tcp/10.98.0.1/8080 tcp/fd00:98::1/8080 \
 			udp/10.98.0.1/8080 udp/fd00:98::1/8080
 	done
 }
@@ -195,6 +195,12 @@ inside() {
 	trap 'exit 130' INT TERM
 	mount -t tmpfs weft-live /run/netns
 	lab_make "$LAB_NS" "$LAB"
+	# Copies: a build that goes on beside the tests does not change them half-way.
+	mkdir "$LAB/bin"
+	cp "$WEFT" "$LAB/bin/weft"
+	cp "$NET" "$LAB/bin/net"
+	cp "$ROOT/build/live/serve" "$LAB/bin/serve"
+	export WEFT=$LAB/bin/weft NET=$LAB/bin/net
 	build_lab
 	collect
 	if [ "${SHELL-}" = 1 ]; then

@@ -8,7 +8,7 @@
 demo() {
 	local name=weft-demo-$$
 	# A lab of its own, not this one's.
-	env -u LAB -u LAB_NS -u LAB_CGROUP -u LAB_BPF -u LAB_SOURCE -u NAMESPACE DEMO="$name" "$ROOT/scripts/demo.sh"
+	env -u WEFT -u NET -u LAB -u LAB_NS -u LAB_CGROUP -u LAB_BPF -u LAB_SOURCE -u NAMESPACE DEMO="$name" "$ROOT/scripts/demo.sh"
 	[ ! -e "/run/$name" ] || fail "the demo left /run/$name"
 }
 
