@@ -21,7 +21,9 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 			count(REASON_STORAGE_FAILED);
 		return;
 	}
-	__builtin_memset(state, 0, sizeof(*state));
+	/* New storage is zero, and so is what an earlier connect() forgot. */
+	if (state->endpoint)
+		__builtin_memset(state, 0, sizeof(*state));
 	if (verdict != VERDICT_SEND)
 		return;
 	state->dialled = dialled->address;
@@ -32,11 +34,12 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 	state->endpoint = target->endpoint;
 }
 
-static inline enum verdict connect_route(const struct service_key *dialled, uint64_t client,
-					 struct target *ret)
+static __always_inline enum verdict connect_route(struct bpf_sock_addr *ctx,
+						  const struct service_key *dialled, struct target *ret)
 {
 	struct service_row service;
 	enum verdict verdict;
+	uint64_t client = 0;
 
 	if (!service_find(dialled, &service)) {
 		count(REASON_CONNECT_OTHER);
@@ -44,6 +47,8 @@ static inline enum verdict connect_route(const struct service_key *dialled, uint
 			count(REASON_CONNECT_DIRECT);
 		return VERDICT_LEAVE;
 	}
+	if (service.flags & SERVICE_AFFINITY)
+		client = bpf_get_netns_cookie(ctx);
 	verdict = route_service(dialled, &service, client, ret);
 	if (verdict == VERDICT_SEND)
 		count(REASON_CONNECT_BALANCED);
@@ -60,7 +65,7 @@ static __always_inline enum verdict connect_decide(struct bpf_sock_addr *ctx,
 		count(REASON_PROTOCOL_OTHER);
 		return VERDICT_LEAVE;
 	}
-	verdict = connect_route(dialled, bpf_get_netns_cookie(ctx), ret);
+	verdict = connect_route(ctx, dialled, ret);
 	if (sk)
 		connect_remember(sk, dialled, verdict, ret);
 	return verdict;

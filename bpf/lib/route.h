@@ -43,7 +43,8 @@ static inline uint64_t route_pick(const struct service_row *service)
 
 	if (!slot)
 		return 0;
-	if (service->algorithm == ALGORITHM_ROUND_ROBIN)
+	/* With equal weights, and in round robin, a slot is wholly one endpoint's: no second number is drawn. */
+	if (slot->endpoint == slot->alias)
 		return slot->endpoint;
 	return pick_alias(slot, bpf_get_prandom_u32());
 }

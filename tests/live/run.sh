@@ -64,7 +64,7 @@ serve_twins() {
 }
 
 build_lab() {
-	local pod
+	local pod client
 	node_add 1
 	node_add 2
 	node_join 1 2
@@ -76,7 +76,16 @@ build_lab() {
 	for pod in a1 a2 b1 b2 farm twin1 twin2; do
 		wait_for 5 file_has "$LAB/log/$pod" serving || die "pod $pod does not serve: $(<"$LAB/log/$pod")"
 	done
+	# A new veth drops packets until the kernel has got round to it, up to a second later.
+	for pod in a1 a2 b1 b2; do
+		for client in c1 c2; do
+			wait_for 10 reaches "$client" udp4 "$pod" || die "$client does not reach $pod"
+			wait_for 10 reaches "$client" udp6 "$pod" || die "$client does not reach $pod by IPv6"
+		done
+	done
 }
+
+reaches() { [ "$(does "$1" "$2" "connect=$(pod_ip "$2" "$3")/8080" ask)" = "connect ok; ask $3" ]; }
 
 # Everything a test may have started ends, and weft leaves the nodes.
 clean_up() {

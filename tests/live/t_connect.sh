@@ -123,19 +123,23 @@ some_endpoint() {
 	weft "$1" get services -o json | jq -e --arg name "$2" 'any(.name == $name and .endpoints > 0)' >/dev/null
 }
 
-# A connected UDP socket goes from service to service, to a pod and to nowhere, and none shows through.
+# A connected UDP socket goes from service to service, to pods and to nowhere, and none shows through: not even
+# where it goes to the very endpoint that the service had given it.
 connect_again() {
-	local kind=$1 at
+	local kind=$1 other same
 	expose one 10 "" a1
 	expose two 11 "" b1
 	agent_up 1
-	at=$(pod_ip "$kind" a2)/8080
+	other=$(pod_ip "$kind" a2)/8080
+	same=$(pod_ip "$kind" b1)/8080
 	is "$(does c1 "$kind" "connect=$(vip "$kind" 10)" peer ask "connect=$(vip "$kind" 11)" peer ask \
-		"connect=$at" peer ask unspec peer "send=$at" recv "connect=$(vip "$kind" 10)" peer ask)" \
+		"connect=$same" peer ask "connect=$other" peer ask unspec peer "send=$other" recv \
+		"connect=$(vip "$kind" 10)" peer ask)" \
 		"connect ok; peer $(seen "$kind" "$(vip "$kind" 10)"); ask a1; $(
 		)connect ok; peer $(seen "$kind" "$(vip "$kind" 11)"); ask b1; $(
-		)connect ok; peer $(seen "$kind" "$at"); ask a2; $(
-		)unspec ok; peer ENOTCONN; send ok; recv a2 from $(seen "$kind" "$at"); $(
+		)connect ok; peer $(seen "$kind" "$same"); ask b1; $(
+		)connect ok; peer $(seen "$kind" "$other"); ask a2; $(
+		)unspec ok; peer ENOTCONN; send ok; recv a2 from $(seen "$kind" "$other"); $(
 		)connect ok; peer $(seen "$kind" "$(vip "$kind" 10)"); ask a1"
 }
 
