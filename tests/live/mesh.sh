@@ -45,6 +45,10 @@ agent_end() { end "$1"; }
 
 agent_kill() {
 	kill -KILL "$1"
+	if ! wait_for 5 is_gone "$1"; then
+		say "process $1 was killed and does not end; it is in:"
+		cat "/proc/$1"/task/*/stack >&2 || true
+	fi
 	wait "$1" 2>/dev/null || true
 }
 

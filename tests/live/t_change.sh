@@ -152,6 +152,68 @@ other_ids() {
 	jq -e -n --argjson a "$1" --argjson b "$(endpoint_ids)" '$b != [] and ($a - $b) == $a' >/dev/null
 }
 
+# The same service under another address: the old one is let go, the new one answers.
+change_service_address() {
+	expose web 40 "" a1
+	agent_up 1
+	is "$(does c1 tcp4 "connect=$(vip4 40)/80" ask)" "connect ok; ask a1"
+	put_service web 43 "$PORTS_BOTH"
+	wait_for 5 shows_address "$(vip4 43)" || fail "the new address never came: $(weft 1 get services)"
+	is "$(does c1 tcp4 "connect=$(vip4 43)/80" ask)" "connect ok; ask a1"
+	mark 1
+	does c1 tcp4 nonblock "connect=$(vip4 40)/80" >/dev/null
+	counts 1 connect_other 1
+}
+
+shows_address() { weft 1 get services -o json | jq -e --arg a "$1" 'any(.address == $a)' >/dev/null; }
+
+# Two services that claim one address and port: the first keeps it, the log says so, and it passes on in time.
+change_address_claimed_twice() {
+	expose first 40 "" a1
+	agent_up 1
+	expose second 40 "" b1
+	wait_for 5 file_has "$(agent_log 1)" 'second.*belong to live/first' || fail "no word of it: $(<"$(agent_log 1)")"
+	is "$(does c1 tcp4 "connect=$(vip4 40)/80" ask)" "connect ok; ask a1"
+	drop service-first.yaml
+	wait_for 5 second_answers || fail "the address never passed on: $(weft 1 get services)"
+}
+
+second_answers() { [ "$(does c1 tcp4 "connect=$(vip4 40)/80" ask)" = "connect ok; ask b1" ]; }
+
+# A slice of one family only: the other is refused, not sent astray.
+change_one_family() {
+	put_service web 40 "$PORTS_BOTH"
+	slice_yaml web web IPv4 "$PORTS_BOTH" "" "$(pod_ip4 a1)" | put pods-web.yaml
+	agent_up 1
+	is "$(does c1 tcp4 "connect=$(vip4 40)/80" ask)" "connect ok; ask a1"
+	is "$(does c1 tcp6 "connect=$(vip6 40)/80")" "connect ECONNREFUSED"
+	is "$(does c1 udp6 "send=$(vip6 40)/80")" "send ECONNREFUSED"
+}
+
+# Hints keep traffic in the zone of the node, as its Node object tells it.
+change_zone_hints() {
+	local report
+	{
+		service_yaml web 40 "$PORTS_BOTH"
+		slice_yaml web web IPv4 "$PORTS_BOTH" "" "$(pod_ip4 a1),ready,node1" "$(pod_ip4 b1),ready,node2" |
+			sed 's/^  nodeName: node\(.\)/&\n  zone: zone-\1\n  hints: {forZones: [{name: zone-\1}]}/'
+	} | put web.yaml
+	agent_up 1
+	report=$(load c1 -c 100 tcp4 "$(vip4 40)/80")
+	is "$(names "$report")" "a1 b1" "endpoints while the zone is unknown"
+	put node.yaml <<-END
+		apiVersion: v1
+		kind: Node
+		metadata: {name: node1, labels: {topology.kubernetes.io/zone: zone-1}}
+	END
+	wait_for 5 only_answer a1 || fail "the zone changed nothing: $(weft 1 get endpoints -o wide)"
+	report=$(load c1 -c 100 tcp4 "$(vip4 40)/80")
+	clean "$report" 100
+	is "$(names "$report")" a1 "endpoints of the zone"
+}
+
+only_answer() { [ "$(names "$(load c1 -c 30 tcp4 "$(vip4 40)/80")")" = "$1" ]; }
+
 # ---- long lists ----
 
 # farm NETWORK COUNT: so many addresses of the farm
@@ -238,6 +300,10 @@ done
 test_add service-deleted change_service_deleted
 test_add traffic-policy-local change_local_policy
 test_add publish-not-ready change_publish_not_ready
+test_add service-address-changed change_service_address
+test_add address-claimed-twice change_address_claimed_twice
+test_add one-family change_one_family
+test_add zone-hints change_zone_hints
 test_add address-reused change_address_reused
 test_add replace-1000-endpoints change_replace_1000
 test_add storm-of-changes change_storm

@@ -108,7 +108,7 @@ files_ignored_kinds() {
 	is "$(weft 1 get services -o json | jq -r 'map(.name) | unique | join(" ")')" web services
 }
 
-# A file that is removed takes its objects along; the directory itself may go and come.
+# A file that is removed takes its objects along.
 files_removed() {
 	expose web 50 "" a1
 	agent_up 1
@@ -118,6 +118,47 @@ files_removed() {
 	put_pods web a1
 	await 1 web 1
 	still_works
+}
+
+# A file that gets another name is the same file; what it holds does not blink.
+files_renamed() {
+	local i report
+	expose web 50 "" a1
+	agent_up 1
+	load_start c1 all -a a1 tcp4 "$(vip4 50)/80"
+	for i in 1 2 3 4 5; do
+		mv "$LAB_SOURCE/service-web.yaml" "$LAB_SOURCE/moved-$i.yaml"
+		mv "$LAB_SOURCE/pods-web.yaml" "$LAB_SOURCE/away-$i.yaml"
+		sleep 0.05
+		mv "$LAB_SOURCE/away-$i.yaml" "$LAB_SOURCE/pods-web.yaml"
+		mv "$LAB_SOURCE/moved-$i.yaml" "$LAB_SOURCE/service-web.yaml"
+		sleep 0.05
+	done
+	report=$(load_end all)
+	clean "$report" 500
+	still_works
+}
+
+# What is broken while no agent looks is not taken for gone by the next one.
+files_broken_at_restart() {
+	local report
+	expose web 50 "" a1
+	expose other 51 "" b1
+	agent_up 1
+	agent_kill "$AGENT"
+	load_start c1 all -a a1 tcp4 "$(vip4 50)/80"
+	echo 'kind: [' >"$LAB_SOURCE/pods-web.yaml"
+	echo 'apiVersion: v1' >"$LAB_SOURCE/service-other.yaml"
+	agent_start 1
+	log_says 'pods-web.yaml:[0-9]'
+	log_says 'service-other.yaml'
+	sleep 0.5
+	still_works
+	is "$(does c1 tcp4 "connect=$(vip4 51)/80" ask)" "connect ok; ask b1"
+	clean "$(load_end all)" 500
+	put_pods web b1
+	put_service other 51 "$PORTS_BOTH"
+	wait_for 5 answers_b1 || fail "the mended file never came in: $(<"$(agent_log 1)")"
 }
 
 # Only what is new is sent after a restart: nothing, or the one change.
@@ -153,4 +194,6 @@ test_add configmap-switch files_configmap
 test_add kubectl-list files_kubectl_list
 test_add ignored-kinds files_ignored_kinds
 test_add file-removed files_removed
+test_add file-renamed files_renamed
+test_add broken-at-restart files_broken_at_restart
 test_add restart-sends-difference files_restart_difference

@@ -28,6 +28,39 @@ life_restart() {
 	is "$(field "$report" '.by_name | length')" 1 "endpoints of a client with affinity"
 }
 
+# Killed in the middle of changes, wherever that is: no connect fails or goes astray, the next agent makes whole
+# what was begun, and nothing is left of what was half done.
+life_killed_in_change() {
+	local i rows
+	expose web 60 "" a1 a2
+	expose other 61 "" b1
+	agent_up 1
+	rows=$(all_rows)
+	agent_kill "$AGENT"
+	load_start c1 web -a a1,a2 tcp4 "$(vip4 60)/80"
+	load_start c2 other -a b1,b2 tcp6 "$(vip6 61)/80"
+	for ((i = 0; i < 15; i++)); do
+		agent_start 1
+		put_pods web "a$((1 + i % 2))"
+		put_pods other b1 b2
+		put_service "extra$((i % 3))" $((70 + i)) "$PORTS_BOTH"
+		sleep "0.$(printf %02d $((4 + i * 7 % 17)))"
+		put_pods web a1 a2
+		put_pods other "b$((1 + i % 2))"
+		agent_kill "$AGENT"
+	done
+	put_pods web a1 a2
+	put_pods other b1
+	for i in 0 1 2; do drop "service-extra$i.yaml"; done
+	agent_up 1
+	await 1 other 1
+	wait_for 5 has_rows "$rows" || fail "rows before: $rows, after: $(all_rows)"
+	clean "$(load_end web)" 1000
+	clean "$(load_end other)" 1000
+	is "$(names "$(load c1 -c 100 tcp4 "$(vip4 60)/80")")" "a1 a2"
+	is "$(names "$(load c1 -c 100 tcp4 "$(vip4 61)/80")")" "b1"
+}
+
 # Without an agent everything goes on, and can be looked at.
 life_no_agent() {
 	local report
@@ -335,6 +368,7 @@ life_bpftool() {
 for signal in TERM KILL; do
 	test_add "agent-restart/$signal" life_restart "$signal"
 done
+test_add agent-killed-in-change life_killed_in_change
 test_add no-agent life_no_agent
 test_add second-agent life_second_agent
 test_add two-nodes life_two_nodes
