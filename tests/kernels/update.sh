@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# update.sh WORK VERSION...: what a run saw (WORK/check-VERSION as JSON, WORK/insns-VERSION) into the table of
+# update.sh WORK VERSION...: what a run saw (WORK/VERSION/check as JSON, WORK/VERSION/insns) into the table of
 # README.md and into insns.txt. Kernels that were not run keep what stands of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -12,14 +12,14 @@ table=tests/kernels/features.tsv
 touch "$insns" "$table"
 
 for version in "$@"; do
-	if [ ! -s "$work/insns-$version" ] || [ ! -s "$work/check-$version" ]; then
+	if [ ! -s "$work/$version/insns" ] || [ ! -s "$work/$version/check" ]; then
 		continue
 	fi
-	{ grep -v "^$version " "$insns" || true; cat "$work/insns-$version"; } | sort -V >"$work/insns"
+	{ grep -v "^$version " "$insns" || true; cat "$work/$version/insns"; } | sort -V >"$work/insns"
 	{
 		grep -v "^$version	" "$table" || true
 		jq -r --arg v "$version" '.[] | [$v, .feature, if .on then "on" else "off: " + .why end] | @tsv' \
-			"$work/check-$version"
+			"$work/$version/check"
 	} | sort -s -V -k1,1 >"$work/table"
 	cp "$work/insns" "$insns"
 	cp "$work/table" "$table"
