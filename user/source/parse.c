@@ -84,7 +84,7 @@ int parse_annotation(const struct parsing *p, const char *key, const char **ret)
 	return field_string(&annotation, ret);
 }
 
-int parse_protocol(const struct field *port, uint8_t *ret)
+static int parse_protocol(const struct field *port, uint8_t *ret)
 {
 	struct field field = field_member(port, "protocol");
 	const char *text = NULL;
@@ -101,6 +101,28 @@ int parse_protocol(const struct field *port, uint8_t *ret)
 	else
 		return field_refuse_value(&field, "is not a protocol (TCP, UDP or SCTP)");
 	return 0;
+}
+
+int parse_port_fields(const struct field *port, uint32_t lowest, struct port_fields *ret)
+{
+	struct port_fields fields = { 0 };
+	struct field name, number;
+	int error = field_is_object(port);
+
+	if (error)
+		return error;
+	if (!port->value)
+		return field_refuse(port, "is missing");
+	name = field_member(port, "name");
+	number = field_member(port, "port");
+	error = field_name(&name, NAME_LABEL, &fields.name);
+	if (!error)
+		error = field_number(&number, lowest, UINT16_MAX, "a port", &fields.number);
+	if (!error)
+		error = parse_protocol(port, &fields.protocol);
+	if (!error)
+		*ret = fields;
+	return error;
 }
 
 int parse_ports_begin(const struct field *ports, yyjson_arr_iter *ret)

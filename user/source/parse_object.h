@@ -28,8 +28,15 @@ int parse_notice(struct parsing *p, const char *format, ...) _printf_(2, 3);
 int parse_label(const struct parsing *p, const char *key, const char **ret);
 int parse_annotation(const struct parsing *p, const char *key, const char **ret);
 
-/* The protocol of a port; zero for one that weft does not carry (SCTP). */
-int parse_protocol(const struct field *port, uint8_t *ret);
+/* What a port of a Service and one of an EndpointSlice have in common. */
+struct port_fields {
+	const char *name; /* NULL: none; borrowed from the tree */
+	uint32_t number;  /* zero: none */
+	uint8_t protocol; /* zero: one that weft does not carry (SCTP) */
+};
+
+/* Reads them; a number that is given must be `lowest` at least. */
+int parse_port_fields(const struct field *port, uint32_t lowest, struct port_fields *ret);
 
 /* The items of a list of ports. */
 int parse_ports_begin(const struct field *ports, yyjson_arr_iter *ret);

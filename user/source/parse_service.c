@@ -118,32 +118,22 @@ static int check_port(const struct field *field, const struct service *service,
 static int parse_port(struct parsing *p, const struct field *field, size_t total)
 {
 	struct service *service = &p->object->service;
-	struct field name_field, number_field;
 	struct service_port port = { 0 };
-	const char *name = NULL;
-	uint32_t number = 0;
-	int error = field_is_object(field);
+	struct port_fields fields;
+	struct field number_field;
+	int error = parse_port_fields(field, 1, &fields);
 
 	if (error)
 		return error;
-	if (!field->value)
-		return field_refuse(field, "is missing");
-	name_field = field_member(field, "name");
 	number_field = field_member(field, "port");
-	error = field_name(&name_field, NAME_LABEL, &name);
-	if (!error)
-		error = field_number(&number_field, 1, UINT16_MAX, "a port", &number);
-	if (!error)
-		error = parse_protocol(field, &port.protocol);
-	if (error)
-		return error;
-	if (!number)
+	if (!fields.number)
 		return field_refuse(&number_field, "is missing");
-	if (!port.protocol)
+	if (!fields.protocol)
 		return parse_notice(p, "Service %s/%s: port %u is passed over: SCTP", p->object->namespace,
-				    p->object->name, number);
-	port.port = (uint16_t)number;
-	error = field_copy(field, name, &port.name);
+				    p->object->name, fields.number);
+	port.protocol = fields.protocol;
+	port.port = (uint16_t)fields.number;
+	error = field_copy(field, fields.name, &port.name);
 	if (!error)
 		error = check_port(field, service, &port, total);
 	if (error) {

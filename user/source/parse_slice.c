@@ -9,36 +9,28 @@
 
 static int parse_port(const struct field *field, struct slice *slice)
 {
-	struct field name_field = field_member(field, "name");
-	struct field number_field = field_member(field, "port");
-	const char *name = NULL;
-	uint8_t protocol = 0;
-	uint32_t number = 0;
-	int error = field_is_object(field);
+	struct slice_port port = { 0 };
+	struct port_fields fields;
+	struct field name_field;
+	const char *name;
+	int error = parse_port_fields(field, 0, &fields);
 
 	if (error)
 		return error;
-	if (!field->value)
-		return field_refuse(field, "is missing");
-	error = field_name(&name_field, NAME_LABEL, &name);
-	if (!error)
-		error = field_number(&number_field, 0, UINT16_MAX, "a port", &number);
-	if (!error)
-		error = parse_protocol(field, &protocol);
-	if (error)
-		return error;
 	/* A Service that has an SCTP port tells of it. */
-	if (!protocol)
+	if (!fields.protocol)
 		return 0;
+	name_field = field_member(field, "name");
+	name = fields.name ? fields.name : "";
 	for (size_t i = 0; i < slice->n_ports; i++) {
-		if (!strcmp(slice->ports[i].name, name ? name : ""))
-			return field_refuse(&name_field, "another port is named \"%s\" already",
-					    name ? name : "");
+		if (!strcmp(slice->ports[i].name, name))
+			return field_refuse(&name_field, "another port is named \"%s\" already", name);
 	}
-	slice->ports[slice->n_ports] = (struct slice_port){ .port = (uint16_t)number, .protocol = protocol };
-	error = field_copy(field, name, &slice->ports[slice->n_ports].name);
+	port.port = (uint16_t)fields.number;
+	port.protocol = fields.protocol;
+	error = field_copy(field, fields.name, &port.name);
 	if (!error)
-		slice->n_ports++;
+		slice->ports[slice->n_ports++] = port;
 	return error;
 }
 
