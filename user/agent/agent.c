@@ -293,6 +293,8 @@ int agent_run(const struct agent_options *options, struct why *why)
 	error = uv_loop_init(&a.loop);
 	if (error)
 		return why_set(why, error, "cannot begin an event loop: %s", uv_strerror(error));
+	/* A reader of the log that goes away must not take the agent with it. */
+	signal(SIGPIPE, SIG_IGN);
 	init_handles(&a);
 	error = begin(&a, why);
 	if (!error)
