@@ -20,7 +20,7 @@ struct kern {
 	int stats;
 	int lock;	 /* -1, or the directory, locked for this process */
 	bool no_batch;	 /* the kernel lacks batch operations */
-	bool no_barrier; /* it has no grace period for us; an agent waits a second instead */
+	bool no_barrier; /* it has no grace period for us: time must do */
 	bool stale;	 /* rows were deleted since the last grace period */
 };
 
@@ -54,7 +54,10 @@ int kern_read(struct kern *kern, bool slots, struct present *present, struct why
  */
 int kern_apply(struct kern *kern, const struct plan *plan, struct why *why);
 
-/* Returns when no program can still see what was retired before the call: at once, if the kernel cannot tell.*/
+/*
+ * Returns when no program can still see what was retired before the call. Where the kernel cannot tell, it only
+ * waits for a while that is long beside what a program takes.
+ */
 void kern_barrier(struct kern *kern);
 
 /* The counters, summed over CPUs. */
