@@ -286,10 +286,10 @@ static int begin(struct agent *a, struct why *why)
 
 int agent_run(const struct agent_options *options, struct why *why)
 {
-	struct agent a = { .options = options, .kern = { .meta = -1, .stats = -1, .lock = -1 } };
+	struct agent a = { .options = options };
 	int error;
 
-	memset(a.kern.tables, -1, sizeof(a.kern.tables));
+	kern_init(&a.kern, options->kern.bpffs);
 	error = uv_loop_init(&a.loop);
 	if (error)
 		return why_set(why, error, "cannot begin an event loop: %s", uv_strerror(error));

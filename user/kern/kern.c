@@ -18,7 +18,7 @@ enum {
 	BLIND_GRACE_US = 20000,
 };
 
-static void kern_init(struct kern *kern, const char *dir)
+void kern_init(struct kern *kern, const char *dir)
 {
 	*kern = (struct kern){ .meta = -1, .stats = -1, .lock = -1 };
 	snprintf(kern->dir, sizeof(kern->dir), "%s", dir);
