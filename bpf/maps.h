@@ -67,7 +67,50 @@ struct meta_map {
 	__type(value, struct meta_row);
 };
 
+struct drains_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_DRAINS);
+	__type(key, uint64_t);
+	__type(value, struct drain_row);
+};
+
+struct settings_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct settings_row);
+};
+
 /* Written by the kernel. */
+
+struct endpoint_state_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, uint64_t);
+	__type(value, struct endpoint_state);
+};
+
+struct response_state_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_MEMBERS);
+	__type(key, struct member_key);
+	__type(value, struct response_state);
+};
+
+struct health_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct health_row);
+};
+
+struct events_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EVENT_BYTES);
+};
 
 struct service_state_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -112,6 +155,12 @@ extern struct endpoint_index_map endpoint_index SEC(".maps");
 extern struct members_map members SEC(".maps");
 extern struct names_map names SEC(".maps");
 extern struct meta_map meta SEC(".maps");
+extern struct drains_map drains SEC(".maps");
+extern struct settings_map settings SEC(".maps");
+extern struct endpoint_state_map endpoint_state SEC(".maps");
+extern struct response_state_map response_state SEC(".maps");
+extern struct health_map health SEC(".maps");
+extern struct events_map events SEC(".maps");
 extern struct service_state_map service_state SEC(".maps");
 extern struct affinity_map affinity SEC(".maps");
 extern struct stats_map stats SEC(".maps");

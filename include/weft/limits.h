@@ -16,4 +16,9 @@ enum limits {
 
 	NAME_SIZE = 256, /* with the closing NUL */
 	UDP_PAIRS = 8,	 /* services one unconnected UDP socket may talk to at a time */
+
+	MAX_DRAINS = 65536,
+	EVENT_BYTES = 262144, /* of the ring buffer */
+	/* Endpoints of a service that are looked at when the available ones are counted; the rest are like them. */
+	MAX_COUNTED = 1024,
 };

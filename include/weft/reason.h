@@ -39,6 +39,25 @@ enum reason {
 	REASON_STORAGE_FAILED = 23,  /* no memory for the state of the socket */
 	REASON_PROTOCOL_OTHER = 24,  /* neither TCP nor UDP */
 
+	/* Health: what connections told of their endpoints, and what followed. */
+	REASON_CONNECT_REFUSED = 25,
+	REASON_CONNECT_TIMED_OUT = 26,
+	REASON_CONNECTION_RESET = 27, /* before the first byte of a reply */
+	REASON_CONNECTION_STALLED = 28,
+	REASON_EJECTED = 29,
+	REASON_READMITTED = 30,
+	REASON_EJECTION_SPARED = 31, /* too many of the service are out already */
+	REASON_PROBED = 32,	     /* a connection sent to an ejected endpoint, to find out */
+	REASON_EJECTED_AVOIDED = 33, /* drawn, and passed over */
+	REASON_DRAINED_AVOIDED = 34, /* drawn, and passed over */
+	REASON_PANIC = 35,	     /* too few left: an ejected endpoint was used */
+	REASON_DRAINED_USED = 36,    /* nothing else left: a drained endpoint was used */
+	REASON_EXCHANGE = 37,	     /* a response time was taken */
+	REASON_UDP_FLOW = 38,	     /* a UDP flow began */
+	REASON_ADOPTED = 39,	     /* a connection from before the load was counted in */
+	REASON_EVENT_LOST = 40,	     /* the agent does not keep up; nothing but its log suffers */
+	REASON_STATE_MISSING = 41,   /* an endpoint without a row of state: it counts as healthy */
+
 	REASON_COUNT,
 };
 
@@ -72,6 +91,23 @@ struct stats_row {
 	uint64_t family_mismatch;
 	uint64_t storage_failed;
 	uint64_t protocol_other;
+	uint64_t connect_refused;
+	uint64_t connect_timed_out;
+	uint64_t connection_reset;
+	uint64_t connection_stalled;
+	uint64_t ejected;
+	uint64_t readmitted;
+	uint64_t ejection_spared;
+	uint64_t probed;
+	uint64_t ejected_avoided;
+	uint64_t drained_avoided;
+	uint64_t panic;
+	uint64_t drained_used;
+	uint64_t exchange;
+	uint64_t udp_flow;
+	uint64_t adopted;
+	uint64_t event_lost;
+	uint64_t state_missing;
 };
 
 _Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

@@ -23,11 +23,14 @@ struct service_key {
 enum algorithm {
 	ALGORITHM_RANDOM = 0,	   /* weighted, exact: alias method */
 	ALGORITHM_ROUND_ROBIN = 1, /* weighted by repetition of the endpoint */
+	ALGORITHM_LEAST_CONN = 2,  /* two choices, live connections / weight */
+	ALGORITHM_EWMA = 3,	   /* two choices, response time x (live connections + 1) / weight */
 };
 
 enum service_flag {
 	SERVICE_AFFINITY = 1u << 0, /* a client (network namespace) stays with its endpoint */
 	SERVICE_NO_LOCAL = 1u << 1, /* has endpoints, but policy forbids those of other nodes */
+	SERVICE_MEASURED = 1u << 2, /* response times are taken: its members have rows in `response_state` */
 };
 
 /* Read under the lock, once, into the reader's stack; updated in place with BPF_F_LOCK. */
@@ -38,10 +41,20 @@ struct service_row {
 	uint32_t slot_count;	 /* zero: refuse */
 	uint32_t endpoint_count; /* endpoints that take new connections */
 	enum algorithm algorithm;
-	uint32_t flags;	      /* enum service_flag */
-	uint32_t affinity_s;  /* seconds since last use after which affinity ends */
-	uint32_t name;	      /* key in `names`: "namespace/name" */
-	uint32_t reserved[3]; /* zero */
+	uint32_t flags;	     /* enum service_flag */
+	uint32_t affinity_s; /* seconds since last use after which affinity ends */
+	uint32_t name;	     /* key in `names`: "namespace/name" */
+	uint32_t decay_ms;   /* of response times: in this time the past loses 1 - 1/e of its weight */
+
+	/* Passive ejection. */
+	uint32_t eject_failures; /* in a row, that eject an endpoint; zero: none ever is */
+	uint32_t eject_base_ms;	 /* out for so long the first time, twice that the second, ... */
+	uint32_t eject_max_ms;	 /* ... but never longer */
+	uint8_t eject_percent;	 /* of the endpoints that may be out at a time; one may always */
+	uint8_t panic_percent;	 /* with fewer left than this, all are used */
+	uint8_t syn_retransmits; /* the SYN's so many-th retransmission is a failure to connect; at least 1 */
+	uint8_t data_retransmits; /* time-outs in a row that are a failure of an open connection; at least 1 */
+	uint32_t reserved[2];	  /* zero */
 };
 
 /* Map `slots`. Rows are written once, never updated, and deleted a grace period after their generation. */
@@ -54,13 +67,17 @@ struct slot_key {
 /*
  * One column of an alias table (M. D. Vose, "A linear algorithm for generating random numbers with a given
  * distribution", IEEE TSE 17(9), 1991): `endpoint` with probability keep / 2^32, else `alias`. A column that
- * is wholly one endpoint's has both the same. Round robin uses `endpoint` alone.
+ * is wholly one endpoint's has both the same. Column i is always endpoint i's own, so that the table is also the
+ * list of the service's endpoints; the algorithms of two choices draw from it.
+ *
+ * A round-robin table takes its turn by `endpoint` alone; there `alias` of slot i is endpoint i of the list, for
+ * the first endpoint_count slots, and the slot's own endpoint behind them.
  */
 struct slot_row {
 	uint64_t endpoint;
 	uint64_t alias;
 	uint32_t keep;
-	uint32_t reserved; /* zero */
+	uint32_t weight; /* of `endpoint`; at least 1 */
 };
 
 /*
@@ -102,6 +119,21 @@ struct member_row {
 	uint32_t weight;
 };
 
+/*
+ * Map `drains`, key: endpoint id. Written by hand (weft drain), whether an agent is there or not: the endpoint
+ * gets nothing new while its row stands, unless nothing else is left.
+ */
+struct drain_row {
+	uint64_t since_s; /* seconds since 1970 */
+};
+
+/* Map `settings`, one row: what is switched for the whole node. Written by user space. */
+struct settings_row {
+	uint32_t drains;      /* zero: `drains` is empty and need not be asked */
+	uint32_t drain_epoch; /* counts the changes of `drains` */
+	uint64_t reserved[7]; /* zero */
+};
+
 /* Map `names`, key: name id, counts up from 1. */
 struct name_row {
 	char text[NAME_SIZE]; /* NUL-ended */
@@ -118,10 +150,12 @@ struct meta_row {
 };
 
 _Static_assert(sizeof(struct service_key) == 24, "service_key");
-_Static_assert(sizeof(struct service_row) == 48, "service_row");
+_Static_assert(sizeof(struct service_row) == 64, "service_row");
 _Static_assert(sizeof(struct slot_key) == 12, "slot_key");
 _Static_assert(sizeof(struct slot_row) == 24, "slot_row");
 _Static_assert(sizeof(struct endpoint_row) == 40, "endpoint_row");
 _Static_assert(sizeof(struct member_key) == 16, "member_key");
 _Static_assert(sizeof(struct member_row) == 16, "member_row");
+_Static_assert(sizeof(struct drain_row) == 8, "drain_row");
+_Static_assert(sizeof(struct settings_row) == 64, "settings_row");
 _Static_assert(sizeof(struct meta_row) == 32, "meta_row");

@@ -12,6 +12,98 @@
 struct service_state {
 	struct bpf_spin_lock lock;
 	uint32_t cursor; /* round robin: the next slot, modulo slot_count */
+
+	/* How many endpoints are in use, as last counted: right while generation and epoch are these. */
+	uint32_t counted_generation;
+	uint32_t listed;    /* endpoints that were counted */
+	uint32_t available; /* of them: neither ejected nor drained */
+	uint32_t drained;   /* of them */
+	uint64_t counted_epoch;
+};
+
+/* Why an endpoint was ejected. */
+enum failure {
+	FAILURE_NONE = 0,
+	FAILURE_REFUSED = 1,   /* the connect was answered by a RST or an ICMP error */
+	FAILURE_TIMED_OUT = 2, /* SYNs stayed unanswered */
+	FAILURE_RESET = 3,     /* reset before the first byte of a reply */
+	FAILURE_STALLED = 4,   /* data of an open connection stayed unacknowledged */
+};
+
+/*
+ * Map `endpoint_state`, key: endpoint id. Made by user space with the endpoint, written by the kernel: load and
+ * health as this node sees them. One endpoint in two services is one busy thing. Times are CLOCK_MONOTONIC.
+ */
+struct endpoint_state {
+	/* Under the lock. */
+	struct bpf_spin_lock lock;
+	uint32_t failures;	   /* in a row, since the last success or ejection */
+	uint32_t ejections;	   /* in the count that the back-off grows by */
+	enum failure cause;	   /* of the last ejection */
+	uint64_t ejected_until_ns; /* zero: in use; in the past: one probing connection decides */
+	uint64_t probed_ns;	   /* when the probing connection was sent; zero: none is under way */
+	uint64_t readmitted_ns;	   /* when it last came back */
+
+	/* Atomic. Bytes and retransmits of a connection are added when it ends, and at each measured exchange. */
+	uint64_t live; /* connections that began and have not ended, and UDP flows */
+	uint64_t started;
+	uint64_t established;
+	uint64_t refused;
+	uint64_t timed_out;
+	uint64_t reset;
+	uint64_t stalled;
+	uint64_t retransmits; /* segments */
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+
+	/* Last writer wins. */
+	uint64_t connect_ns; /* decaying mean, an eighth each */
+	uint64_t rtt_us;     /* of the connection that was last looked at, as TCP has smoothed it */
+};
+
+enum {
+	RESPONSE_BUCKETS = 32,
+};
+
+/*
+ * Map `response_state`, key: struct member_key. Made by user space for members of measured services, written by the
+ * kernel: how the application answers. A response time is from the client's last byte to the first byte of the
+ * answer, once for each turn-around of the conversation.
+ */
+struct response_state {
+	struct bpf_spin_lock lock;
+	uint32_t reserved;    /* zero */
+	uint64_t response_ns; /* mean that rises at once and decays (peak EWMA); zero: no exchange yet */
+	uint64_t sampled_ns;  /* CLOCK_MONOTONIC */
+	uint64_t chosen_ns;   /* CLOCK_MONOTONIC */
+	uint64_t exchanges;
+	uint64_t total_ns;		      /* of all exchanges */
+	uint64_t histogram[RESPONSE_BUCKETS]; /* bucket i: below 2^i us, and not below half of that */
+};
+
+/* Map `health`, one row. */
+struct health_row {
+	uint64_t epoch;	      /* counts ejections and returns */
+	uint64_t reserved[7]; /* zero */
+};
+
+enum event_kind {
+	EVENT_EJECTED = 1,
+	EVENT_READMITTED = 2,
+	EVENT_SPARED = 3, /* would have been ejected, but too many are already */
+};
+
+/* Ring buffer `events`: what the agent is told. */
+struct event {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t endpoint;
+	uint64_t until_ns; /* of an ejection */
+	uint32_t service;  /* through which it was noticed */
+	enum event_kind kind;
+	enum failure cause;
+	uint32_t failures;  /* in a row */
+	uint32_t ejections; /* in the count that the back-off grows by */
+	uint32_t reserved;  /* zero */
 };
 
 /* Map `affinity` (LRU). */
@@ -26,6 +118,15 @@ struct affinity_row {
 	uint64_t used_ns; /* CLOCK_MONOTONIC */
 };
 
+enum sock_flag {
+	SOCK_COUNTED = 1u << 0,	 /* it is among the endpoint's live connections */
+	SOCK_MEASURED = 1u << 1, /* its service is */
+	SOCK_PROBE = 1u << 2,	 /* it decides whether an ejected endpoint comes back */
+	SOCK_ANSWERED = 1u << 3, /* the first byte of a reply has come */
+	SOCK_FAILED = 1u << 4,	 /* its failure has been counted */
+	SOCK_ESTABLISHED = 1u << 5,
+};
+
 /*
  * Map `sock_state` (socket storage): a TCP or connected UDP socket that dialled a service. Zeroed by every
  * connect(), also by one to an address that is no service.
@@ -37,7 +138,13 @@ struct sock_state {
 	uint32_t service;
 	uint16_t dialled_port; /* host order */
 	uint16_t port;	       /* of the endpoint, host order */
-	uint8_t reserved[80];  /* zero */
+	uint32_t flags;	       /* enum sock_flag */
+	uint32_t retransmits;  /* added to the endpoint so far */
+	uint64_t started_ns;   /* CLOCK_MONOTONIC, of the SYN */
+	uint64_t sent_bytes;   /* added to the endpoint so far */
+	uint64_t received_bytes;
+	uint64_t answered_at; /* bytes sent when the last answer began */
+	uint8_t reserved[40]; /* zero */
 };
 
 /* One service an unconnected UDP socket talks to. */
@@ -60,7 +167,11 @@ struct udp_state {
 	struct udp_pair pairs[UDP_PAIRS];
 };
 
-_Static_assert(sizeof(struct service_state) == 8, "service_state");
+_Static_assert(sizeof(struct endpoint_state) == 136, "endpoint_state");
+_Static_assert(sizeof(struct response_state) == 304, "response_state");
+_Static_assert(sizeof(struct health_row) == 64, "health_row");
+_Static_assert(sizeof(struct event) == 48, "event");
+_Static_assert(sizeof(struct service_state) == 32, "service_state");
 _Static_assert(sizeof(struct affinity_key) == 16, "affinity_key");
 _Static_assert(sizeof(struct affinity_row) == 16, "affinity_row");
 _Static_assert(sizeof(struct sock_state) == 128, "sock_state");

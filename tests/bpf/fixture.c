@@ -97,7 +97,7 @@ struct service_key put_simple(struct fixture *f, uint32_t count, struct service_
 		snprintf(address, sizeof(address), "10.0.0.%u", i + 1);
 		put_endpoint(f, i + 1, address, 80);
 		put_member(f, 1, i + 1, MEMBER_CHOSEN | MEMBER_SERVING);
-		put_slot(f, 1, 1, i, (struct slot_row){ i + 1, i + 1, UINT32_MAX, 0 });
+		put_slot(f, 1, 1, i, (struct slot_row){ i + 1, i + 1, UINT32_MAX, 1 });
 	}
 	put(f->shim->maps.service_state, &row.id, &state, BPF_F_LOCK);
 	put_service(f, &key, row);

@@ -46,7 +46,7 @@ Test(affinity, endpoint_that_takes_no_connections_is_left)
 	cr_assert_eq(route(&f, &key, 1).endpoint, 1);
 	put_endpoint(&f, 2, "10.0.0.2", 80);
 	put_member(&f, 1, 2, MEMBER_CHOSEN | MEMBER_SERVING);
-	put_slot(&f, 1, 2, 0, (struct slot_row){ 2, 2, UINT32_MAX, 0 });
+	put_slot(&f, 1, 2, 0, (struct slot_row){ 2, 2, UINT32_MAX, 1 });
 	put_member(&f, 1, 1, MEMBER_SERVING);
 	put_service(&f, &key,
 		    (struct service_row){ .id = 1,
@@ -102,7 +102,7 @@ Test(affinity, services_do_not_share_it)
 	struct service_key key = sticky(&f, 3), other = fixture_key("10.96.0.2", 80);
 
 	route(&f, &key, 1);
-	put_slot(&f, 2, 1, 0, (struct slot_row){ 1, 1, UINT32_MAX, 0 });
+	put_slot(&f, 2, 1, 0, (struct slot_row){ 1, 1, UINT32_MAX, 1 });
 	put_member(&f, 2, 1, MEMBER_CHOSEN);
 	put_service(&f, &other,
 		    (struct service_row){ .id = 2,

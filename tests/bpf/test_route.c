@@ -53,7 +53,7 @@ Test(route, endpoint_row_that_is_missing_leaves_traffic_alone)
 	struct fixture f = fixture_open();
 	struct service_key key = put_simple(&f, 0, (struct service_row){ 0 });
 
-	put_slot(&f, 1, 1, 0, (struct slot_row){ 77, 77, UINT32_MAX, 0 });
+	put_slot(&f, 1, 1, 0, (struct slot_row){ 77, 77, UINT32_MAX, 1 });
 	put_service(&f, &key, (struct service_row){ .id = 1, .generation = 1, .slot_count = 1 });
 	cr_assert_eq(route(&f, &key, 1).verdict, LEAVE);
 	cr_assert_eq(counted(&f, REASON_ENDPOINT_MISSING), 1);
@@ -114,7 +114,7 @@ Test(route, round_robin_without_its_row_falls_back_to_random)
 	struct service_key key = put_simple(&f, 3, (struct service_row){ 0 });
 
 	/* Service 2 has slots, but no row in service_state. */
-	put_slot(&f, 2, 1, 0, (struct slot_row){ 1, 1, UINT32_MAX, 0 });
+	put_slot(&f, 2, 1, 0, (struct slot_row){ 1, 1, UINT32_MAX, 1 });
 	put_service(&f, &key,
 		    (struct service_row){
 			    .id = 2, .generation = 1, .slot_count = 1, .algorithm = ALGORITHM_ROUND_ROBIN });
@@ -143,7 +143,7 @@ Test(pick, columns_cover_the_table_evenly)
 	const struct {
 		uint32_t count, random, column;
 	} rows[] = {
-		{ 1, 0, 0 },	      { 1, UINT32_MAX, 0 }, { 2, UINT32_MAX / 2, 0 },
+		{ 1, 0, 0 },	      { 1, UINT32_MAX, 1 }, { 2, UINT32_MAX / 2, 0 },
 		{ 2, 1u << 31, 1 },   { 3, UINT32_MAX, 2 }, { 1000, UINT32_MAX, 999 },
 		{ 1000, 4294967, 0 }, { 1000, 4294968, 1 }, { 65536, 1u << 16, 1 },
 	};

@@ -46,7 +46,7 @@ static void list_row(struct slot_row *slots, struct lists *lists, uint32_t row, 
 {
 	uint32_t *list = slots[row].alias < full ? &lists->small : &lists->large;
 
-	slots[row].reserved = *list;
+	slots[row].weight = *list;
 	*list = row + 1;
 }
 
@@ -54,7 +54,7 @@ static void finish_row(struct slot_row *slot, uint64_t alias, uint32_t keep)
 {
 	slot->alias = alias;
 	slot->keep = keep;
-	slot->reserved = 0;
+	slot->weight = 0;
 }
 
 /* Rows that fill a column by themselves; the sums are exact, so nothing else is left. */
@@ -63,7 +63,7 @@ static void finish_rest(struct slot_row *slots, uint32_t list)
 	while (list) {
 		struct slot_row *slot = &slots[list - 1];
 
-		list = slot->reserved;
+		list = slot->weight;
 		finish_row(slot, slot->endpoint, UINT32_MAX);
 	}
 }
@@ -75,8 +75,8 @@ static void fill_columns(struct slot_row *slots, struct lists *lists, uint64_t f
 		uint32_t lower = lists->small - 1, upper = lists->large - 1;
 		uint64_t left = slots[lower].alias;
 
-		lists->small = slots[lower].reserved;
-		lists->large = slots[upper].reserved;
+		lists->small = slots[lower].weight;
+		lists->large = slots[upper].weight;
 		finish_row(&slots[lower], slots[upper].endpoint,
 			   (uint32_t)(((unsigned __int128)left << 32) / full));
 		slots[upper].alias -= full - left;

@@ -15,6 +15,10 @@ const char *algorithm_name(enum algorithm algorithm)
 		return "random";
 	case ALGORITHM_ROUND_ROBIN:
 		return "round_robin";
+	case ALGORITHM_LEAST_CONN:
+		return "least_conn";
+	case ALGORITHM_EWMA:
+		return "ewma";
 	}
 	return "unknown";
 }
