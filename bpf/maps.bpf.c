@@ -22,5 +22,6 @@ struct sock_state_map sock_state SEC(".maps");
 struct udp_state_map udp_state SEC(".maps");
 
 const volatile bool can_set_retval = false;
+const volatile bool can_count_flows = false;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

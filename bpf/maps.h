@@ -169,3 +169,4 @@ extern struct udp_state_map udp_state SEC(".maps");
 
 /* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */
 extern const volatile bool can_set_retval;
+extern const volatile bool can_count_flows;

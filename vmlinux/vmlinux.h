@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/errno.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 
 typedef __u8 uint8_t;
 typedef __u16 uint16_t;
@@ -21,4 +22,39 @@ typedef _Bool bool;
 enum {
 	false = 0,
 	true = 1,
+};
+
+/* Structures of the kernel: the members that are read, at whatever offset the running kernel has them. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+};
+
+struct tcp_sock {
+	__u64 bytes_sent;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u64 tcp_wstamp_ns;
+	__u32 srtt_us;
+	__u32 total_retrans;
+	__u8 bpf_sock_ops_cb_flags;
+};
+
+#pragma clang attribute pop
+
+/* Context of the iterator over TCP sockets; the programs' own view of it, not the kernel's memory. */
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta __attribute__((aligned(8)));
+	struct sock_common *sk_common __attribute__((aligned(8)));
+	__u32 uid __attribute__((aligned(8)));
 };

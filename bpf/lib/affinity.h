@@ -6,33 +6,41 @@
  */
 #pragma once
 
+#include "lib/balance.h"
 #include "lib/count.h"
 #include "lib/service.h"
 
-/* The endpoint this client has; zero: choose one. */
-static inline uint64_t affinity_find(const struct service_row *service, uint64_t client, uint64_t now_ns)
+/* The endpoint this client has; left alone: choose one. */
+static inline void affinity_find(const struct service_row *service, uint64_t client, uint64_t now_ns,
+				 struct pick *ret)
 {
 	struct affinity_key key = { .client = client, .service = service->id };
 	struct affinity_row *row = bpf_map_lookup_elem(&affinity, &key);
-	uint64_t endpoint;
+	struct pick pick = {};
 
 	if (!row) {
 		count(REASON_AFFINITY_NEW);
-		return 0;
+		return;
 	}
-	endpoint = row->endpoint;
+	pick.endpoint = row->endpoint;
 	if (now_ns - row->used_ns > service->affinity_s * 1000000000ull) {
 		count(REASON_AFFINITY_EXPIRED);
-		return 0;
+		return;
 	}
 	/* Also what guards against a row that was recycled for another client while it was read. */
-	if (!(member_flags(service->id, endpoint) & MEMBER_CHOSEN)) {
+	if (member_flags(service->id, pick.endpoint) & MEMBER_CHOSEN)
+		pick.fitness = weft_fitness(pick.endpoint);
+	else
+		pick.fitness = UNFIT_DRAINED;
+	if (!pick_is_fit(&pick)) {
 		count(REASON_AFFINITY_MOVED);
-		return 0;
+		return;
 	}
+	if (pick.fitness == FIT_PROBE)
+		count(REASON_PROBED);
 	row->used_ns = now_ns;
 	count(REASON_AFFINITY_KEPT);
-	return endpoint;
+	*ret = pick;
 }
 
 static inline void affinity_keep(const struct service_row *service, uint64_t client, uint64_t endpoint,

@@ -7,6 +7,7 @@
 
 #include "lib/addr.h"
 #include "lib/count.h"
+#include "lib/flow.h"
 #include "lib/route.h"
 
 /* Remembers what was dialled, or forgets what was dialled before. */
@@ -22,8 +23,12 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 		return;
 	}
 	/* New storage is zero, and so is what an earlier connect() forgot. */
-	if (state->endpoint)
+	if (state->endpoint) {
+		/* A UDP socket leaves its endpoint here; a TCP socket has ended before it can connect again. */
+		if (state->flags & SOCK_COUNTED)
+			live_end(state->endpoint);
 		__builtin_memset(state, 0, sizeof(*state));
+	}
 	if (verdict != VERDICT_SEND)
 		return;
 	state->dialled = dialled->address;
@@ -32,6 +37,10 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 	state->port = target->port;
 	state->service = target->service;
 	state->endpoint = target->endpoint;
+	state->decay_ms = target->decay_ms;
+	state->flags = target->sock_flags;
+	if (dialled->protocol == IPPROTO_UDP && flow_begin(target->endpoint))
+		state->flags |= SOCK_COUNTED;
 }
 
 static __always_inline enum verdict connect_route(struct bpf_sock_addr *ctx,

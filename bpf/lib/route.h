@@ -3,8 +3,8 @@
 #pragma once
 
 #include "lib/affinity.h"
+#include "lib/balance.h"
 #include "lib/count.h"
-#include "lib/pick.h"
 #include "lib/service.h"
 
 enum verdict {
@@ -13,42 +13,6 @@ enum verdict {
 	VERDICT_REFUSE, /* ECONNREFUSED */
 };
 
-static inline uint32_t route_column(const struct service_row *service)
-{
-	struct service_state *state;
-	uint32_t cursor;
-
-	if (service->algorithm == ALGORITHM_ROUND_ROBIN) {
-		state = bpf_map_lookup_elem(&service_state, &service->id);
-		if (state) {
-			bpf_spin_lock(&state->lock);
-			cursor = state->cursor++;
-			bpf_spin_unlock(&state->lock);
-			return cursor % service->slot_count;
-		}
-		count(REASON_CURSOR_MISSING);
-	}
-	return pick_column(service->slot_count, bpf_get_prandom_u32());
-}
-
-/* An endpoint by the service's algorithm; zero if the slots of this generation are gone. */
-static inline uint64_t route_pick(const struct service_row *service)
-{
-	struct slot_key key = {
-		.service = service->id,
-		.generation = service->generation,
-		.slot = route_column(service),
-	};
-	struct slot_row *slot = bpf_map_lookup_elem(&slots, &key);
-
-	if (!slot)
-		return 0;
-	/* With equal weights, and in round robin, a slot is wholly one endpoint's: no second number is drawn. */
-	if (slot->endpoint == slot->alias)
-		return slot->endpoint;
-	return pick_alias(slot, bpf_get_prandom_u32());
-}
-
 static inline enum verdict route_refuse(const struct service_row *service)
 {
 	count(service->flags & SERVICE_NO_LOCAL ? REASON_REFUSED_NO_LOCAL : REASON_REFUSED_EMPTY);
@@ -56,38 +20,49 @@ static inline enum verdict route_refuse(const struct service_row *service)
 }
 
 /*
- * Chooses an endpoint of `service`, which was found under `key`. A reader can lose its generation to an update
- * only if it slept longer than the grace period; it reads the row once more then.
+ * By the algorithm. A reader can lose its generation to an update only if it slept longer than the grace period; it
+ * reads the row once more then.
  */
+static inline enum verdict route_balance(const struct service_key *key, struct service_row *service,
+					 struct pick *ret)
+{
+	balance(service, ret);
+	if (ret->endpoint)
+		return VERDICT_SEND;
+	count(REASON_SLOT_RETRY);
+	if (!service_find(key, service))
+		return VERDICT_LEAVE;
+	if (!service->slot_count)
+		return route_refuse(service);
+	balance(service, ret);
+	if (ret->endpoint)
+		return VERDICT_SEND;
+	count(REASON_SLOT_MISSING);
+	return VERDICT_LEAVE;
+}
+
+/* Chooses an endpoint of `service`, which was found under `key`. */
 static inline enum verdict route_service(const struct service_key *key, struct service_row *service,
 					 uint64_t client, struct target *ret)
 {
-	uint64_t now_ns = 0, endpoint = 0;
+	enum verdict verdict;
+	struct pick pick = {};
+	uint64_t now_ns = 0;
 
 	if (!service->slot_count)
 		return route_refuse(service);
 	if (service->flags & SERVICE_AFFINITY) {
 		now_ns = bpf_ktime_get_ns();
-		endpoint = affinity_find(service, client, now_ns);
+		affinity_find(service, client, now_ns, &pick);
 	}
-	if (!endpoint) {
-		endpoint = route_pick(service);
-		if (!endpoint) {
-			count(REASON_SLOT_RETRY);
-			if (!service_find(key, service))
-				return VERDICT_LEAVE;
-			if (!service->slot_count)
-				return route_refuse(service);
-			endpoint = route_pick(service);
-		}
-		if (!endpoint) {
-			count(REASON_SLOT_MISSING);
-			return VERDICT_LEAVE;
-		}
+	if (!pick.endpoint) {
+		verdict = route_balance(key, service, &pick);
+		if (verdict != VERDICT_SEND)
+			return verdict;
 		if (service->flags & SERVICE_AFFINITY)
-			affinity_keep(service, client, endpoint, now_ns);
+			affinity_keep(service, client, pick.endpoint, now_ns);
 	}
-	if (!endpoint_find(endpoint, ret)) {
+	if (!endpoint_find(pick.endpoint, ret)) {
 		count(REASON_ENDPOINT_MISSING);
 		return VERDICT_LEAVE;
 	}
@@ -96,5 +71,8 @@ static inline enum verdict route_service(const struct service_key *key, struct s
 		return VERDICT_LEAVE;
 	}
 	ret->service = service->id;
+	ret->decay_ms = service->decay_ms;
+	ret->sock_flags = (pick.fitness == FIT_PROBE ? SOCK_PROBE : 0) |
+			  (service->flags & SERVICE_MEASURED ? SOCK_MEASURED : 0);
 	return VERDICT_SEND;
 }

@@ -19,9 +19,18 @@ static inline bool service_find(const struct service_key *key, struct service_ro
 	ret->id = row->id;
 	ret->generation = row->generation;
 	ret->slot_count = row->slot_count;
+	ret->endpoint_count = row->endpoint_count;
 	ret->algorithm = row->algorithm;
 	ret->flags = row->flags;
 	ret->affinity_s = row->affinity_s;
+	ret->decay_ms = row->decay_ms;
+	ret->eject_failures = row->eject_failures;
+	ret->eject_base_ms = row->eject_base_ms;
+	ret->eject_max_ms = row->eject_max_ms;
+	ret->eject_percent = row->eject_percent;
+	ret->panic_percent = row->panic_percent;
+	ret->syn_retransmits = row->syn_retransmits;
+	ret->data_retransmits = row->data_retransmits;
 	bpf_spin_unlock(&row->lock);
 	return true;
 }
@@ -35,12 +44,14 @@ static inline uint32_t member_flags(uint32_t service, uint64_t endpoint)
 	return row ? row->flags : 0;
 }
 
-/* Where an endpoint is. */
+/* Where an endpoint is, and what its connection must know. */
 struct target {
 	struct addr address;
 	uint64_t endpoint;
 	uint32_t service;
-	uint16_t port; /* host order */
+	uint32_t decay_ms;
+	uint32_t sock_flags; /* enum sock_flag */
+	uint16_t port;	     /* host order */
 };
 
 static inline bool endpoint_find(uint64_t id, struct target *ret)

@@ -7,6 +7,7 @@
 
 #include "lib/addr.h"
 #include "lib/count.h"
+#include "lib/flow.h"
 #include "lib/route.h"
 
 /* The place of the pair that dialled this address; UDP_PAIRS if there is none. */
@@ -49,6 +50,9 @@ static inline void udp_remember(struct udp_state *state, uint32_t place, const s
 			count(REASON_UDP_PAIR_EVICTED);
 	}
 	pair = &state->pairs[place];
+	if (pair->counted)
+		live_end(pair->endpoint);
+	pair->counted = flow_begin(target->endpoint);
 	pair->dialled = dialled->address;
 	pair->dialled_port = dialled->port;
 	pair->address = target->address;

@@ -143,8 +143,10 @@ struct sock_state {
 	uint64_t started_ns;   /* CLOCK_MONOTONIC, of the SYN */
 	uint64_t sent_bytes;   /* added to the endpoint so far */
 	uint64_t received_bytes;
-	uint64_t answered_at; /* bytes sent when the last answer began */
-	uint8_t reserved[40]; /* zero */
+	uint64_t answered_at;  /* bytes sent when the last answer began */
+	uint64_t accounted_ns; /* CLOCK_MONOTONIC, when the endpoint's bytes were last added to */
+	uint32_t decay_ms;     /* of the service */
+	uint8_t reserved[28];  /* zero */
 };
 
 /* One service an unconnected UDP socket talks to. */
@@ -156,6 +158,8 @@ struct udp_pair {
 	uint16_t dialled_port; /* host order */
 	uint16_t port;	       /* of the endpoint, host order */
 	uint64_t used;	       /* value of the socket's clock at the last send */
+	uint32_t counted;      /* it is among the endpoint's flows */
+	uint32_t reserved;     /* zero */
 };
 
 /*
@@ -175,5 +179,5 @@ _Static_assert(sizeof(struct service_state) == 32, "service_state");
 _Static_assert(sizeof(struct affinity_key) == 16, "affinity_key");
 _Static_assert(sizeof(struct affinity_row) == 16, "affinity_row");
 _Static_assert(sizeof(struct sock_state) == 128, "sock_state");
-_Static_assert(sizeof(struct udp_pair) == 56, "udp_pair");
-_Static_assert(sizeof(struct udp_state) == 456, "udp_state");
+_Static_assert(sizeof(struct udp_pair) == 64, "udp_pair");
+_Static_assert(sizeof(struct udp_state) == 520, "udp_state");

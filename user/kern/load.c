@@ -48,6 +48,12 @@ static int link_cgroup(const char *dir, const char *name, uint64_t *ret)
 	return 0;
 }
 
+/* Does it hang on the cgroup? What this kernel lacks is not loaded; the iterator is run, not attached. */
+static bool is_hook(const struct bpf_program *program)
+{
+	return bpf_program__autoload(program) && bpf_program__type(program) != BPF_PROG_TYPE_TRACING;
+}
+
 /* Are all programs attached, and where? */
 static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *ret_cgroup)
 {
@@ -55,6 +61,8 @@ static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *
 
 	*ret_cgroup = 0;
 	bpf_object__for_each_program (program, skeleton->obj) {
+		if (!is_hook(program))
+			continue;
 		if (link_cgroup(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
 			return false;
 	}
@@ -91,6 +99,13 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 	if (!skeleton)
 		return why_set(why, -errno, "cannot open the programs: %s", strerror(errno));
 	skeleton->rodata->can_set_retval = features[FEATURE_SET_RETVAL].on;
+	skeleton->rodata->can_count_flows = features[FEATURE_UDP_FLOWS].on;
+	bpf_program__set_autoload(skeleton->progs.weft_sockops, features[FEATURE_HEALTH].on);
+	bpf_program__set_autoload(skeleton->progs.weft_ingress,
+				  features[FEATURE_HEALTH].on && features[FEATURE_RESPONSE_TIME].on);
+	bpf_program__set_autoload(skeleton->progs.weft_release, features[FEATURE_UDP_FLOWS].on);
+	bpf_program__set_autoload(skeleton->progs.weft_recount,
+				  features[FEATURE_HEALTH].on && features[FEATURE_RECOUNT].on);
 	bpf_object__for_each_map (map, skeleton->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
@@ -189,6 +204,8 @@ static int attach_all(const char *dir, struct weft *skeleton, int cgroup_fd, str
 	if (!added)
 		return -ENOMEM;
 	bpf_object__for_each_program (program, skeleton->obj) {
+		if (!is_hook(program))
+			continue;
 		error = pin_path(dir, WEFT_LINK_DIR, program, pin);
 		if (error)
 			break;
@@ -218,6 +235,8 @@ static int pin_programs(const char *dir, struct weft *skeleton, struct why *why)
 	int error;
 
 	bpf_object__for_each_program (program, skeleton->obj) {
+		if (!bpf_program__autoload(program))
+			continue;
 		error = pin_path(dir, WEFT_PROGRAM_DIR, program, pin);
 		if (error)
 			return error;

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 
 #include "base/attr.h"
 #include "kern/barrier.h"
@@ -17,13 +18,24 @@
 		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) })
 #define INSN_MOVE(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
 #define INSN_CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define INSN_COPY(to, from) INSN(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
+#define INSN_LOAD(to, from, offset) INSN(BPF_LDX | BPF_MEM | BPF_DW, to, from, offset, 0)
+#define INSN_IF_ZERO(reg, skip) INSN(BPF_JMP | BPF_JEQ | BPF_K, reg, 0, skip, 0)
 #define INSN_EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-static int try_program(enum bpf_attach_type type, const struct bpf_insn *insns, size_t count, struct why *why)
+struct target {
+	enum bpf_prog_type program;
+	enum bpf_attach_type attach;
+	int btf_id; /* of the iterator; zero: none */
+};
+
+static int try_program(const struct target *target, const struct bpf_insn *insns, size_t count,
+		       struct why *why)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type);
-	_cleanup_(closep) int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "weft_probe", "Dual BSD/GPL",
-						 insns, count, &options);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = target->attach,
+		    .attach_btf_id = target->btf_id);
+	_cleanup_(closep) int fd =
+		bpf_prog_load(target->program, "weft_probe", "Dual BSD/GPL", insns, count, &options);
 
 	if (fd < 0)
 		return why_set(why, fd, "the kernel refuses a program that uses it: %s", strerror(-fd));
@@ -51,8 +63,11 @@ static int try_cgroup_hooks(struct why *why)
 	const struct bpf_insn insns[] = { INSN_MOVE(BPF_REG_0, 1), INSN_EXIT };
 	int error = 0;
 
-	for (size_t i = 0; !error && i < ARRAY_LEN(types); i++)
-		error = try_program(types[i], insns, ARRAY_LEN(insns), why);
+	for (size_t i = 0; !error && i < ARRAY_LEN(types); i++) {
+		const struct target target = { BPF_PROG_TYPE_CGROUP_SOCK_ADDR, types[i], 0 };
+
+		error = try_program(&target, insns, ARRAY_LEN(insns), why);
+	}
 	return error;
 }
 
@@ -65,7 +80,48 @@ static int try_set_retval(struct why *why)
 		INSN_EXIT,
 	};
 
-	return try_program(BPF_CGROUP_INET4_CONNECT, insns, ARRAY_LEN(insns), why);
+	const struct target target = { BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, 0 };
+
+	return try_program(&target, insns, ARRAY_LEN(insns), why);
+}
+
+/* Can such a program look into TCP's own structure? */
+static int try_tcp_sock(const struct target *target, size_t sk_offset, bool full, struct why *why)
+{
+	const struct bpf_insn insns[] = {
+		INSN_LOAD(BPF_REG_1, BPF_REG_1, sk_offset),
+		INSN_IF_ZERO(BPF_REG_1, 4),
+		full ? INSN_CALL(BPF_FUNC_sk_fullsock) : INSN_COPY(BPF_REG_0, BPF_REG_1),
+		INSN_IF_ZERO(BPF_REG_0, 2),
+		INSN_COPY(BPF_REG_1, BPF_REG_0),
+		INSN_CALL(BPF_FUNC_skc_to_tcp_sock),
+		INSN_MOVE(BPF_REG_0, 1),
+		INSN_EXIT,
+	};
+
+	return try_program(target, insns, ARRAY_LEN(insns), why);
+}
+
+static int try_health(struct why *why)
+{
+	const struct target target = { BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0 };
+
+	return try_tcp_sock(&target, offsetof(struct bpf_sock_ops, sk), false, why);
+}
+
+static int try_response_time(struct why *why)
+{
+	const struct target target = { BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, 0 };
+
+	return try_tcp_sock(&target, offsetof(struct __sk_buff, sk), true, why);
+}
+
+static int try_udp_flows(struct why *why)
+{
+	const struct bpf_insn insns[] = { INSN_MOVE(BPF_REG_0, 1), INSN_EXIT };
+	const struct target target = { BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_RELEASE, 0 };
+
+	return try_program(&target, insns, ARRAY_LEN(insns), why);
 }
 
 /* Types of a row that is a lock and a number, as BTF: what the two maps below need. */
@@ -90,7 +146,8 @@ static struct btf *lock_types(int *ret_int, int *ret_lock, int *ret_row)
 	return btf;
 }
 
-static int try_map(enum bpf_map_type type, bool locked, struct why *why)
+/* Returns a descriptor to close. */
+static int make_map(enum bpf_map_type type, bool locked, struct why *why)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
 	int number = 0, lock = 0, row = 0;
@@ -107,8 +164,52 @@ static int try_map(enum bpf_map_type type, bool locked, struct why *why)
 	btf__free(btf);
 	if (fd < 0)
 		return why_set(why, fd, "the kernel refuses such a map: %s", strerror(-fd));
-	close(fd);
-	return 0;
+	return fd;
+}
+
+static int try_map(enum bpf_map_type type, bool locked, struct why *why)
+{
+	_cleanup_(closep) int fd = make_map(type, locked, why);
+
+	return fd < 0 ? fd : 0;
+}
+
+static int try_ring_buffer(struct why *why)
+{
+	_cleanup_(closep) int fd =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "weft_probe", 0, 0, getpagesize(), NULL);
+
+	return fd < 0 ? why_set(why, fd, "the kernel refuses such a map: %s", strerror(-fd)) : 0;
+}
+
+/* Can an iterator over TCP sockets give a socket storage? */
+static int try_recount(struct why *why)
+{
+	int btf_id = libbpf_find_vmlinux_btf_id("tcp", BPF_TRACE_ITER);
+	const struct target target = { BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, btf_id };
+	_cleanup_(closep) int fd = -1;
+
+	if (btf_id < 0)
+		return why_set(why, btf_id, "the kernel has no iterator over TCP sockets");
+	fd = make_map(BPF_MAP_TYPE_SK_STORAGE, false, why);
+	if (fd < 0)
+		return fd;
+	const struct bpf_insn insns[] = {
+		INSN_LOAD(BPF_REG_1, BPF_REG_1, sizeof(uint64_t)),
+		INSN_IF_ZERO(BPF_REG_1, 8),
+		INSN_CALL(BPF_FUNC_skc_to_tcp_sock),
+		INSN_IF_ZERO(BPF_REG_0, 6),
+		INSN_COPY(BPF_REG_2, BPF_REG_0),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, fd),
+		INSN(0, 0, 0, 0, 0),
+		INSN_MOVE(BPF_REG_3, 0),
+		INSN_MOVE(BPF_REG_4, BPF_SK_STORAGE_GET_F_CREATE),
+		INSN_CALL(BPF_FUNC_sk_storage_get),
+		INSN_MOVE(BPF_REG_0, 0),
+		INSN_EXIT,
+	};
+
+	return try_program(&target, insns, ARRAY_LEN(insns), why);
 }
 
 static int try_sock_storage(struct why *why)
@@ -159,6 +260,19 @@ static const struct {
 	[FEATURE_SPIN_LOCK] = { "spin_lock", "rows cannot be updated in place", true, try_spin_lock },
 	[FEATURE_SET_RETVAL] = { "set_retval", "a service without endpoints refuses with EPERM", false,
 				 try_set_retval },
+	[FEATURE_RING_BUFFER] = { "ring_buffer", "nobody could be told of an ejection", true,
+				  try_ring_buffer },
+	[FEATURE_HEALTH] = { "health",
+			     "no endpoint is ejected, and connections are not counted: least_conn and ewma "
+			     "choose "
+			     "by chance",
+			     false, try_health },
+	[FEATURE_RESPONSE_TIME] = { "response_time",
+				    "response times are not taken: ewma goes by connections alone", false,
+				    try_response_time },
+	[FEATURE_UDP_FLOWS] = { "udp_flows", "UDP flows are not counted", false, try_udp_flows },
+	[FEATURE_RECOUNT] = { "recount", "connections from before a new load are not counted", false,
+			      try_recount },
 	[FEATURE_MAP_BATCH] = { "map_batch", "rows are written and read one by one, which is slower", false,
 				try_map_batch },
 	[FEATURE_RCU_BARRIER] = { "rcu_barrier", "old rows stay for a second before they are deleted", false,

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The life of a TCP connection of the mesh, as sockops tells it: begun, established, stalled, ended. The callbacks
+ * run under the socket's lock, so its storage needs none of its own.
+ */
+#pragma once
+
+#include "lib/flow.h"
+#include "lib/health.h"
+
+/* Callbacks are asked for in addition to what other programs asked for, and never given up. */
+#define CONNECTION_CALLBACKS (BPF_SOCK_OPS_RTO_CB_FLAG | BPF_SOCK_OPS_STATE_CB_FLAG)
+
+/* TCP keeps its smoothed round-trip time in eighths of a microsecond. */
+#define SRTT_SHIFT 3
+
+static inline struct sock_state *connection_of(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock_state *sock;
+
+	if (!sk)
+		return NULL;
+	sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
+	return sock && sock->endpoint ? sock : NULL;
+}
+
+static inline struct endpoint_state *connection_endpoint(const struct sock_state *sock)
+{
+	uint64_t endpoint = sock->endpoint;
+
+	return bpf_map_lookup_elem(&endpoint_state, &endpoint);
+}
+
+static inline void connection_begins(struct bpf_sock_ops *ctx)
+{
+	struct sock_state *sock = connection_of(ctx);
+
+	if (!sock || !live_begin(sock->endpoint))
+		return;
+	sock->flags |= SOCK_COUNTED;
+	sock->started_ns = bpf_ktime_get_ns();
+	bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | CONNECTION_CALLBACKS);
+}
+
+static inline void connection_established(struct bpf_sock_ops *ctx)
+{
+	struct sock_state *sock = connection_of(ctx);
+	struct endpoint_state *state;
+
+	if (!sock || !(sock->flags & SOCK_COUNTED))
+		return;
+	sock->flags = (sock->flags | SOCK_ESTABLISHED) & ~SOCK_FAILED;
+	state = connection_endpoint(sock);
+	if (!state)
+		return;
+	__sync_fetch_and_add(&state->established, 1);
+	state->connect_ns = mean_eighth(state->connect_ns, bpf_ktime_get_ns() - sock->started_ns);
+	state->rtt_us = ctx->srtt_us >> SRTT_SHIFT;
+}
+
+/* What a connection has moved since it was last looked at goes to its endpoint's account. */
+static inline void connection_account(struct sock_state *sock, struct endpoint_state *state,
+				      uint64_t sent_bytes, uint64_t received_bytes, uint32_t retransmits)
+{
+	__sync_fetch_and_add(&state->sent_bytes, sent_bytes - sock->sent_bytes);
+	__sync_fetch_and_add(&state->received_bytes, received_bytes - sock->received_bytes);
+	if (retransmits != sock->retransmits)
+		__sync_fetch_and_add(&state->retransmits, retransmits - sock->retransmits);
+	sock->sent_bytes = sent_bytes;
+	sock->received_bytes = received_bytes;
+	sock->retransmits = retransmits;
+}
+
+static inline void connection_failed(struct sock_state *sock, struct endpoint_state *state,
+				     enum failure failure)
+{
+	struct service_row service = {};
+
+	sock->flags |= SOCK_FAILED;
+	switch (failure) {
+	case FAILURE_REFUSED:
+		count(REASON_CONNECT_REFUSED);
+		__sync_fetch_and_add(&state->refused, 1);
+		break;
+	case FAILURE_TIMED_OUT:
+		count(REASON_CONNECT_TIMED_OUT);
+		__sync_fetch_and_add(&state->timed_out, 1);
+		break;
+	case FAILURE_RESET:
+		count(REASON_CONNECTION_RESET);
+		__sync_fetch_and_add(&state->reset, 1);
+		break;
+	case FAILURE_STALLED:
+		count(REASON_CONNECTION_STALLED);
+		__sync_fetch_and_add(&state->stalled, 1);
+		break;
+	case FAILURE_NONE:
+		return;
+	}
+	if (health_service(sock, &service))
+		health_failed(sock, state, &service, failure);
+}
+
+/* A retransmission time-out; `streak` of them so far, this one included. */
+static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t streak)
+{
+	struct sock_state *sock = connection_of(ctx);
+	struct endpoint_state *state;
+	struct service_row service = {};
+
+	if (!sock || !(sock->flags & SOCK_COUNTED) || sock->flags & SOCK_FAILED)
+		return;
+	state = connection_endpoint(sock);
+	if (!state || !health_service(sock, &service))
+		return;
+	if (sock->flags & SOCK_ESTABLISHED) {
+		if (streak >= service.data_retransmits)
+			connection_failed(sock, state, FAILURE_STALLED);
+	} else if (streak >= service.syn_retransmits) {
+		connection_failed(sock, state, FAILURE_TIMED_OUT);
+	}
+}
+
+/* What the end of a connection says of its endpoint; `error` is the socket's. */
+static inline enum failure connection_verdict(const struct sock_state *sock, int error, bool answered)
+{
+	/* The application closed it, or the local network stack would not send. */
+	if (!error || sock->flags & SOCK_FAILED)
+		return FAILURE_NONE;
+	if (!(sock->flags & SOCK_ESTABLISHED))
+		return error == ETIMEDOUT ? FAILURE_TIMED_OUT : FAILURE_REFUSED;
+	if (error == ETIMEDOUT)
+		return FAILURE_STALLED;
+	if ((error == ECONNRESET || error == EPIPE) && !answered)
+		return FAILURE_RESET;
+	return FAILURE_NONE;
+}
+
+static inline int connection_error(struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	return tcp ? ((struct sock *)tcp)->sk_err : 0;
+}
+
+static inline void connection_ends(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock_state *sock;
+	struct endpoint_state *state;
+	enum failure failure;
+	bool answered;
+	int error;
+
+	if (!sk)
+		return;
+	sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
+	if (!sock || !(sock->flags & SOCK_COUNTED))
+		return;
+	sock->flags &= ~SOCK_COUNTED;
+	state = connection_endpoint(sock);
+	if (!state)
+		return;
+	__sync_fetch_and_add(&state->live, -1);
+	error = connection_error(sk);
+	answered = sock->flags & SOCK_ANSWERED || ctx->bytes_received;
+	failure = connection_verdict(sock, error, answered);
+	if (sock->flags & SOCK_ESTABLISHED) {
+		state->rtt_us = ctx->srtt_us >> SRTT_SHIFT;
+		connection_account(sock, state, ctx->bytes_acked, ctx->bytes_received, ctx->total_retrans);
+	}
+	if (failure != FAILURE_NONE)
+		connection_failed(sock, state, failure);
+	else if (!error && sock->flags & SOCK_ESTABLISHED && !(sock->flags & SOCK_FAILED))
+		health_succeeded(sock, state);
+}
