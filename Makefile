@@ -107,11 +107,11 @@ $(O)/weft: $(O)/user/main.o $(O)/libweft.a
 
 $(O)/unit: $(UNIT_OBJS) $(O)/libweft.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread -lm
 
 $(O)/bpf_tests: $(BPF_TEST_OBJS) $(O)/libweft.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread -lm
 
 $(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
 	$(call say,LD,$@)

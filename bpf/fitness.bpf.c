@@ -38,7 +38,7 @@ __attribute__((noinline)) int weft_census_look(uint32_t service, uint32_t genera
 	if (is_drained(endpoint))
 		return CENSUS_DRAINED;
 	state = bpf_map_lookup_elem(&endpoint_state, &endpoint);
-	return state && state->ejected_until_ns ? 0 : CENSUS_AVAILABLE;
+	return state && state->ejected_until_ns ? CENSUS_EJECTED : CENSUS_AVAILABLE;
 }
 
 __attribute__((noinline)) int weft_census_count(uint32_t service, uint32_t generation, uint32_t count,

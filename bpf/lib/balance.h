@@ -176,24 +176,32 @@ static inline bool balance_must_use(const struct service_row *service, const str
 	return true;
 }
 
-/* The next endpoint of the list that can be used, from a place chosen by chance. */
+/*
+ * The next endpoint of the list that can be used, from a place chosen by chance; failing that, one that is at least
+ * not drained.
+ */
 static inline void balance_walk(const struct service_row *service, struct pick *pick)
 {
 	uint32_t start = pick_column(service->endpoint_count, bpf_get_prandom_u32());
+	uint32_t found = ~0u;
 	struct slot_row *slot;
-	uint32_t i, place;
+	uint32_t i;
 
 	for (i = 0; i < MAX_WALK; i++) {
-		place = (start + i) % service->endpoint_count;
-		if (!(weft_census_look(service->id, service->generation, place, service->algorithm) &
-		      CENSUS_AVAILABLE))
-			continue;
-		slot = balance_slot(service, place);
-		if (slot) {
-			pick->endpoint = pick_member(slot, service->algorithm);
-			pick->fitness = FIT;
+		uint32_t place = (start + i) % service->endpoint_count;
+		int bits = weft_census_look(service->id, service->generation, place, service->algorithm);
+
+		if (bits & CENSUS_AVAILABLE) {
+			found = place;
+			break;
 		}
-		return;
+		if (bits & CENSUS_EJECTED)
+			found = place;
+	}
+	slot = balance_slot(service, found);
+	if (slot) {
+		pick->endpoint = pick_member(slot, service->algorithm);
+		pick->fitness = FIT;
 	}
 }
 

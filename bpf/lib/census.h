@@ -27,6 +27,7 @@ static inline bool is_drained(uint64_t endpoint)
 enum census_bits {
 	CENSUS_AVAILABLE = 1 << 0,
 	CENSUS_DRAINED = 1 << 1,
+	CENSUS_EJECTED = 1 << 2,
 };
 
 /*

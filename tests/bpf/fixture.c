@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -84,6 +85,58 @@ void put_member(struct fixture *f, uint32_t service, uint64_t endpoint, uint32_t
 	put(f->shim->maps.members, &key, &row, BPF_F_LOCK);
 }
 
+void put_state(struct fixture *f, uint64_t endpoint, struct endpoint_state row)
+{
+	put(f->shim->maps.endpoint_state, &endpoint, &row, BPF_F_LOCK);
+}
+
+struct endpoint_state get_state(struct fixture *f, uint64_t endpoint)
+{
+	struct endpoint_state row;
+
+	cr_assert(!bpf_map_lookup_elem_flags(bpf_map__fd(f->shim->maps.endpoint_state), &endpoint, &row,
+					     BPF_F_LOCK));
+	return row;
+}
+
+void put_response(struct fixture *f, uint64_t endpoint, struct response_state row)
+{
+	struct member_key key = { .endpoint = endpoint, .service = 1 };
+
+	put(f->shim->maps.response_state, &key, &row, BPF_F_LOCK);
+}
+
+struct response_state get_response(struct fixture *f, uint64_t endpoint)
+{
+	struct member_key key = { .endpoint = endpoint, .service = 1 };
+	struct response_state row;
+
+	cr_assert(!bpf_map_lookup_elem_flags(bpf_map__fd(f->shim->maps.response_state), &key, &row,
+					     BPF_F_LOCK));
+	return row;
+}
+
+void put_drain(struct fixture *f, uint64_t endpoint)
+{
+	struct settings_row settings = { 0 };
+	struct drain_row drain = { 1 };
+	uint32_t key = 0;
+
+	put(f->shim->maps.drains, &endpoint, &drain, BPF_ANY);
+	cr_assert(!bpf_map_lookup_elem(bpf_map__fd(f->shim->maps.settings), &key, &settings));
+	settings.drains = 1;
+	settings.drain_epoch++;
+	put(f->shim->maps.settings, &key, &settings, BPF_ANY);
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
 struct service_key put_simple(struct fixture *f, uint32_t count, struct service_row row)
 {
 	struct service_key key = fixture_key("10.96.0.1", 80);
@@ -93,9 +146,11 @@ struct service_key put_simple(struct fixture *f, uint32_t count, struct service_
 	row.id = 1;
 	row.generation = 1;
 	row.slot_count = count;
+	row.endpoint_count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		snprintf(address, sizeof(address), "10.0.0.%u", i + 1);
 		put_endpoint(f, i + 1, address, 80);
+		put_state(f, i + 1, (struct endpoint_state){ 0 });
 		put_member(f, 1, i + 1, MEMBER_CHOSEN | MEMBER_SERVING);
 		put_slot(f, 1, 1, i, (struct slot_row){ i + 1, i + 1, UINT32_MAX, 1 });
 	}
@@ -118,6 +173,62 @@ struct shim_route route(struct fixture *f, const struct service_key *key, uint64
 
 	run(f->shim->progs.shim_route, &c, sizeof(c));
 	return c;
+}
+
+void route_many(struct fixture *f, const struct service_key *key, unsigned count, unsigned *shares,
+		unsigned size)
+{
+	memset(shares, 0, size * sizeof(*shares));
+	for (unsigned i = 0; i < count; i++) {
+		struct shim_route c = route(f, key, 1);
+
+		cr_assert_eq(c.verdict, SEND);
+		cr_assert_lt(c.endpoint, size);
+		shares[c.endpoint]++;
+	}
+}
+
+void tell(struct fixture *f, const struct service_key *key, uint64_t endpoint, enum failure failure,
+	  uint32_t sock_flags)
+{
+	struct shim_health c = {
+		.sock = {
+			.dialled = key->address,
+			.dialled_port = key->port,
+			.endpoint = endpoint,
+			.service = 1,
+			.flags = SOCK_COUNTED | sock_flags,
+		},
+		.failure = failure,
+	};
+
+	run(f->shim->progs.shim_health, &c, sizeof(c));
+}
+
+struct collected {
+	struct event *events;
+	unsigned count, size;
+};
+
+static int collect(void *context, void *data, size_t size)
+{
+	struct collected *all = context;
+
+	cr_assert_eq(size, sizeof(struct event));
+	if (all->count < all->size)
+		memcpy(&all->events[all->count++], data, size);
+	return 0;
+}
+
+unsigned events_read(struct fixture *f, struct event *ret, unsigned size)
+{
+	struct collected all = { ret, 0, size };
+	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(f->shim->maps.events), collect, &all, NULL);
+
+	cr_assert(ring);
+	ring_buffer__consume(ring);
+	ring_buffer__free(ring);
+	return all.count;
 }
 
 uint64_t counted(struct fixture *f, enum reason reason)

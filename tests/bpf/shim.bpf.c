@@ -37,6 +37,7 @@ int shim_route(struct shim_route *c)
 	c->endpoint = target.endpoint;
 	c->address = target.address;
 	c->port = target.port;
+	c->sock_flags = target.sock_flags;
 	return 0;
 }
 

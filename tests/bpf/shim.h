@@ -18,7 +18,7 @@ struct shim_route {
 	uint32_t found;
 	uint32_t verdict; /* enum verdict of bpf/lib/route.h */
 	uint32_t port;
-	uint32_t reserved;
+	uint32_t sock_flags; /* enum sock_flag */
 };
 
 struct shim_pick {
@@ -50,5 +50,67 @@ struct shim_udp {
 	uint32_t answered_port;
 	uint32_t place;
 	uint32_t stuck;
+	uint32_t reserved;
+};
+
+struct shim_decay {
+	uint64_t value, elapsed_ns, mean_ns, sample_ns;
+	uint32_t decay_ms;
+	uint32_t reserved;
+	/* out */
+	uint64_t decayed, next;
+	uint32_t bucket; /* of the sample */
+	uint32_t reserved2;
+};
+
+enum shim_eject_act {
+	SHIM_FITNESS,
+	SHIM_DUE,
+	SHIM_EJECT,
+	SHIM_RETURNS,
+};
+
+struct shim_eject {
+	struct endpoint_state state; /* in and out */
+	struct service_row service;
+	uint64_t now_ns;
+	uint32_t act; /* enum shim_eject_act */
+	uint32_t probe;
+	/* out */
+	uint64_t result;
+};
+
+struct shim_share {
+	uint32_t listed, ejected, usable, available, percent;
+	/* out */
+	uint32_t allowed, panic;
+};
+
+struct shim_weigh {
+	uint64_t live[2], connect_ns[2], response_ns[2];
+	uint32_t weight[2];
+	/* out: is the second the better one? */
+	uint32_t less_loaded, cheaper;
+};
+
+/* A connection of `sock` that failed, or that was answered. */
+struct shim_health {
+	struct sock_state sock;
+	uint64_t endpoint; /* for the row */
+	uint32_t failure;  /* enum failure; zero: answered */
+	uint32_t reserved;
+};
+
+struct shim_exchange {
+	struct sock_state sock;
+	uint64_t now_ns, response_ns;
+};
+
+struct shim_verdict {
+	struct sock_state sock;
+	int32_t error;
+	uint32_t answered;
+	/* out */
+	uint32_t failure;
 	uint32_t reserved;
 };

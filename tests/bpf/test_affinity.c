@@ -61,14 +61,6 @@ Test(affinity, endpoint_that_takes_no_connections_is_left)
 	fixture_close(&f);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static void age(struct fixture *f, uint64_t client, uint64_t seconds)
 {
 	struct affinity_key key = { .client = client, .service = 1 };

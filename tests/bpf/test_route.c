@@ -143,7 +143,7 @@ Test(pick, columns_cover_the_table_evenly)
 	const struct {
 		uint32_t count, random, column;
 	} rows[] = {
-		{ 1, 0, 0 },	      { 1, UINT32_MAX, 1 }, { 2, UINT32_MAX / 2, 0 },
+		{ 1, 0, 0 },	      { 1, UINT32_MAX, 0 }, { 2, UINT32_MAX / 2, 0 },
 		{ 2, 1u << 31, 1 },   { 3, UINT32_MAX, 2 }, { 1000, UINT32_MAX, 999 },
 		{ 1000, 4294967, 0 }, { 1000, 4294968, 1 }, { 65536, 1u << 16, 1 },
 	};
