@@ -5,11 +5,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <uv.h>
 
+#include "agent/tell.h"
 #include "base/log.h"
+#include "kern/cgroup.h"
+#include "kern/events.h"
 #include "kern/load.h"
+#include "kern/recount.h"
 #include "model/model.h"
 #include "plan/diff.h"
 #include "plan/view.h"
@@ -29,6 +34,8 @@ struct agent {
 	uv_prepare_t turn;
 	uv_timer_t reap, retry;
 	uv_signal_t signals[2];
+	uv_poll_t told;
+	struct events *events;
 	struct kern kern;
 	struct model *model;
 	struct source *source;
@@ -184,6 +191,25 @@ static int plan_and_apply(struct agent *a, struct why *why)
 	return 0;
 }
 
+/* Connections that an unload forgot, now that the rows of their endpoints are there. */
+static void recount(struct agent *a)
+{
+	char cgroup[PATH_MAX];
+	struct why why = { "" };
+	uint64_t adopted = 0;
+	int error, fd = cgroup_open(a->options->kern.cgroup, cgroup, &why);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	error = kern_recount(&a->kern, cgroup, &adopted, &why);
+	if (error && error != -ENOENT)
+		log_line(LOG_WARN, "%s; connections from before the load are not counted", why.text);
+	if (adopted)
+		log_line(LOG_INFO, "counted in %llu connections from before the load",
+			 (unsigned long long)adopted);
+}
+
 /* The one place where wanted and present meet. */
 static void agent_sync(struct agent *a)
 {
@@ -199,6 +225,7 @@ static void agent_sync(struct agent *a)
 		uv_timer_start(&a->reap, on_reap, a->kern.no_barrier ? REAP_BLIND_MS : REAP_MS, 0);
 	if (!a->ready && !a->pending) {
 		a->ready = true;
+		recount(a);
 		log_line(LOG_INFO, "ready");
 	}
 }
@@ -227,6 +254,37 @@ static void on_signal(uv_signal_t *signal, int number)
 {
 	log_line(LOG_INFO, "signal %d: ending; what is in the kernel goes on", number);
 	uv_stop(signal->loop);
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+	const struct agent *a = arg;
+	char text[TELL_SIZE];
+
+	tell_event(a->present, event, text);
+	log_line(event->kind == EVENT_READMITTED ? LOG_INFO : LOG_WARN, "%s", text);
+}
+
+static void on_told(uv_poll_t *poll, int status, int happened _unused_)
+{
+	struct agent *a = poll->data;
+
+	if (!status)
+		events_read(a->events);
+}
+
+static int watch_events(struct agent *a, struct why *why)
+{
+	int error = events_open(a->kern.dir, on_event, a, why, &a->events);
+
+	if (error)
+		return error;
+	error = uv_poll_init(&a->loop, &a->told, events_fd(a->events));
+	if (error)
+		return why_set(why, error, "cannot watch the events of the programs: %s", uv_strerror(error));
+	a->told.data = a;
+	uv_poll_start(&a->told, UV_READABLE, on_told);
+	return 0;
 }
 
 static void report_load(const struct agent *a, const struct load_report *report)
@@ -279,6 +337,8 @@ static int begin(struct agent *a, struct why *why)
 	kern_sign(&a->kern);
 	error = read_present(a, why);
 	if (!error)
+		error = watch_events(a, why);
+	if (!error)
 		error = source_open(a->options->source, &a->loop, a->model, &events, why, &a->source);
 	a->pending = true;
 	return error;
@@ -304,6 +364,7 @@ int agent_run(const struct agent_options *options, struct why *why)
 	uv_walk(&a.loop, close_handle, NULL);
 	uv_run(&a.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a.loop);
+	events_close(a.events);
 	present_free(a.present);
 	model_free(a.model);
 	kern_close(&a.kern);
