@@ -148,7 +148,11 @@ static inline void balance_draw_two(const struct service_row *service, struct pi
 	}
 }
 
-static inline void balance_draw(const struct service_row *service, struct pick *ret)
+/*
+ * Not inlined: the compiler lays out a large loop so that it falls into its own head from above, which older
+ * verifiers (6.1) refuse.
+ */
+static __attribute__((noinline)) void balance_draw(const struct service_row *service, struct pick *ret)
 {
 	bool two = service->algorithm == ALGORITHM_LEAST_CONN || service->algorithm == ALGORITHM_EWMA;
 
