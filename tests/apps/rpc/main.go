@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -19,9 +20,13 @@ import (
 
 const version = "1.0"
 
-type server struct{ name string }
+type server struct {
+	name  string
+	delay time.Duration
+}
 
 func (s server) Hello(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+	time.Sleep(s.delay)
 	return wrapperspb.String(s.name + " " + version), nil
 }
 
@@ -30,12 +35,14 @@ func main() {
 	if name == "" {
 		name, _ = os.Hostname()
 	}
+	// How long each answer takes, "20ms"; a service that is slow for a reason that only it knows.
+	delay, _ := time.ParseDuration(os.Getenv("DELAY"))
 	listener, err := net.Listen("tcp", ":9090")
 	if err != nil {
 		log.Fatal(err)
 	}
 	s := grpc.NewServer()
-	greeter.Register(s, server{name})
+	greeter.Register(s, server{name, delay})
 	healthpb.RegisterHealthServer(s, health.NewServer())
 	log.Fatal(s.Serve(listener))
 }

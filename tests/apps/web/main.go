@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 )
 
 const version = "1.0"
@@ -17,7 +18,10 @@ func main() {
 	if name == "" {
 		name, _ = os.Hostname()
 	}
+	// How long each answer takes, "20ms"; a service that is slow for a reason that only it knows.
+	delay, _ := time.ParseDuration(os.Getenv("DELAY"))
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(delay)
 		fmt.Fprintf(w, "%s %s\n", name, version)
 	})
 	log.Fatal(http.ListenAndServe(":8080", nil))
