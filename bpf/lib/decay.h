@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Means that forget: arithmetic alone, time is given. The response time follows the peak EWMA of Finagle
- * (com.twitter.finagle.loadbalancer.PeakEwma): it rises to a slow sample at once and sinks by e^(-t / decay).
+ * Means that forget: arithmetic alone, time is given. The response time is like the peak EWMA of Finagle
+ * (com.twitter.finagle.loadbalancer.PeakEwma): it rises to a slow sample at once and sinks by e^(-t / decay), but by
+ * an eighth with each sample at least. By time alone, at a thousand answers a second, one slow answer in a hundred
+ * keeps it at the top: endpoints of 2.5 ms were all held for 10 ms, and hardly to be told from one of 20 ms.
  */
 #pragma once
 
@@ -40,11 +42,17 @@ static inline uint64_t decay(uint64_t value, uint64_t elapsed_ns, uint32_t decay
 static inline uint64_t response_next(uint64_t mean_ns, uint64_t sample_ns, uint64_t elapsed_ns,
 				     uint32_t decay_ms)
 {
+	uint64_t above, left;
+
 	if (!sample_ns)
 		sample_ns = 1;
 	if (sample_ns >= mean_ns)
 		return sample_ns;
-	return sample_ns + decay(mean_ns - sample_ns, elapsed_ns, decay_ms);
+	above = mean_ns - sample_ns;
+	left = decay(above, elapsed_ns, decay_ms);
+	if (left > above * 7 / 8)
+		left = above * 7 / 8;
+	return sample_ns + left;
 }
 
 /* A mean that each sample moves by an eighth of the difference, as TCP's round-trip time (RFC 6298). */
