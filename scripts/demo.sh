@@ -26,7 +26,7 @@ usage() {
 		claims has happened, and leaves nothing behind.
 
 		  --keep   leave everything up to play with; says how
-		  --run    run a command in a pod of a demo that was kept: client, web-1, web-2, web-3, rpc-1, rpc-2
+		  --run    run a command in a pod of a demo that was kept: client, web-1, web-2, web-3, slow, rpc-1, rpc-2
 		  --down   take down what --keep left
 	END
 }
@@ -70,20 +70,21 @@ build() {
 
 make_pods() {
 	local pod
-	heading "Two nodes, a client and five servers"
+	heading "Two nodes, a client and six servers, one of them slow"
 	lab_make "$DEMO" "/run/$DEMO"
 	node_add 1
 	node_add 2
 	node_join 1 2
 	pod_add 1 client
 	for pod in web-1 rpc-1; do pod_add 1 "$pod"; done
-	for pod in web-2 web-3 rpc-2; do pod_add 2 "$pod"; done
+	for pod in web-2 web-3 rpc-2 slow; do pod_add 2 "$pod"; done
 	for pod in "${WEB[@]}"; do pod_serve "$pod" env NAME="$pod" "$APPS/web"; done
+	pod_serve slow env NAME=slow DELAY=20ms "$APPS/web"
 	for pod in "${RPC[@]}"; do pod_serve "$pod" env NAME="$pod" "$APPS/rpc"; done
-	for pod in client "${WEB[@]}" "${RPC[@]}"; do
+	for pod in client "${WEB[@]}" slow "${RPC[@]}"; do
 		printf '   node%s  %-7s %-12s %s\n' "$(pod_node "$pod")" "$pod" "$(pod_ip4 "$pod")" "$(pod_ip6 "$pod")"
 	done
-	for pod in "${WEB[@]}"; do wait_for 10 serves http "http://$(pod_ip4 "$pod"):8080/" || die "$pod does not serve"; done
+	for pod in "${WEB[@]}" slow; do wait_for 10 serves http "http://$(pod_ip4 "$pod"):8080/" || die "$pod does not serve"; done
 	for pod in "${RPC[@]}"; do wait_for 10 serves grpc "$(pod_ip4 "$pod"):9090" || die "$pod does not serve"; done
 }
 
@@ -101,12 +102,15 @@ start_weft() {
 	put_service rpc 20 "$RPC_PORTS"
 	put_web "${WEB[@]}"
 	pods_yaml rpc "$RPC_PORTS" "" "${RPC[@]}" | put pods-rpc.yaml
+	put_service dice 30 "$WEB_PORTS"
+	put_service cart 40 "$WEB_PORTS" lb=ewma weft.dev/base-ejection-time=1s
+	for n in dice cart; do pods_yaml "$n" "$WEB_PORTS" "" "${WEB[@]}" slow | put "pods-$n.yaml"; done
 	for n in 1 2; do
 		agent_up "$n"
 		AGENTS[n]=$AGENT
 	done
 	weft 1 get services | shown
-	holds "both services are in the kernel, for IPv4 and IPv6" has_endpoints 1 web 3
+	holds "the services are in the kernel, for IPv4 and IPv6" has_endpoints 1 cart 4
 }
 
 # ---- traffic ----
@@ -204,6 +208,57 @@ show_kill() {
 	holds "a new agent took over what was there" file_has "$(agent_log 1)" '^adopted'
 }
 
+# share REPORT NAME: percent of its requests
+within() { [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; }
+
+share() { field "$1" ".requests as \$all | 100 * (.by_endpoint[\"$2\"] // 0) / \$all | floor"; }
+
+show_load() {
+	local dice
+	heading "One endpoint of four answers after 20 ms: chosen by chance, then by response time (ewma)"
+	dice=$(ask http "http://$(vip4 30)/" -concurrency 8 -duration 2s)
+	TOTAL=$((TOTAL + $(field "$dice" .requests)))
+	tell "random"
+	chart "$dice"
+	speed "$dice"
+	REPORT=$(ask http "http://$(vip4 40)/" -concurrency 8 -duration 2s)
+	TOTAL=$((TOTAL + $(field "$REPORT" .requests)))
+	tell "ewma"
+	chart "$REPORT"
+	speed "$REPORT"
+	holds "no request failed" clean "$REPORT"
+	holds "by chance the slow one got its quarter of requests" [ "$(share "$dice" slow)" -ge 15 ]
+	holds "by response time hardly any" [ "$(share "$REPORT" slow)" -le 5 ]
+}
+
+endpoint_health() {
+	weft 1 get endpoints -o json | jq -r --arg name "$1" --arg address "$2" \
+		'map(select(.service == $name and .address == $address))[0].health'
+}
+
+is_health() { [ "$(endpoint_health cart "$(pod_ip4 web-2)")" = "$1" ]; }
+
+show_dying() {
+	local failures
+	heading "The process of web-2 dies, and nobody tells weft"
+	ask_start cart http "http://$(vip4 40)/"
+	sleep 0.5
+	echo 1 >"$(pod_cgroup web-2)/server/cgroup.kill"
+	wait_for 5 is_health ejected || die "web-2 was not ejected"
+	weft 1 get endpoints cart -o wide | grep -F -e ADDRESS -e 10.244 | shown
+	wait_for 5 file_has "$(agent_log 1)" 'ejected for'
+	grep ejected "$(agent_log 1)" | head -n 2 | shown
+	pod_serve web-2 env NAME=web-2 "$APPS/web"
+	wait_for 10 is_health active || die "web-2 was not readmitted"
+	grep readmitted "$(agent_log 1)" | shown
+	sleep 1.5
+	ask_end cart
+	failures=$(field "$REPORT" .failures)
+	holds "its connections failed $failures times in all, by five of which it was ejected, by the others tried" \
+		within "$failures" 5 10
+	holds "and it serves again" true_of "$REPORT" '.timeline[-1].by_endpoint["web-2"] + .timeline[-2].by_endpoint["web-2"] > 0'
+}
+
 show_rows() {
 	local balanced
 	heading "The same rows by bpftool, which knows nothing of weft"
@@ -263,6 +318,8 @@ demo() {
 	show_spread
 	show_removal
 	show_kill
+	show_load
+	show_dying
 	show_rows
 	if [ "$KEEP" = 1 ]; then
 		explain

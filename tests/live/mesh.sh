@@ -69,13 +69,17 @@ drop() { rm -f "$LAB_SOURCE/$1"; }
 
 # service_yaml NAME NUMBER PORTS [OPTION...]: the service with virtual addresses NUMBER.
 #   PORTS   "name/PROTOCOL/port/target ..."
-#   OPTION  lb=ALGORITHM affinity=SECONDS local publish
+#   OPTION  lb=ALGORITHM weft.dev/ANNOTATION=VALUE affinity=SECONDS local publish
 service_yaml() {
 	local name=$1 number=$2 ports=$3 option port fields
 	shift 3
 	printf -- '---\napiVersion: v1\nkind: Service\nmetadata:\n  name: %s\n  namespace: %s\n' "$name" "$NAMESPACE"
+	printf '  annotations:\n    example.com/by: weft\n'
 	for option in "$@"; do
-		case $option in lb=*) printf '  annotations:\n    weft.dev/lb: %s\n' "${option#lb=}" ;; esac
+		case $option in
+		lb=*) printf '    weft.dev/lb: %s\n' "${option#lb=}" ;;
+		weft.dev/*=*) printf '    %s: "%s"\n' "${option%%=*}" "${option#*=}" ;;
+		esac
 	done
 	printf 'spec:\n  type: ClusterIP\n  clusterIP: %s\n' "$(vip4 "$number")"
 	printf '  clusterIPs:\n  - %s\n  - %s\n' "$(vip4 "$number")" "$(vip6 "$number")"
