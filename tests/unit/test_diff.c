@@ -2,164 +2,12 @@
 /* Wanted rows against present rows: what is put, what is deleted, and when. */
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <criterion/criterion.h>
 
 #include "base/addr.h"
 #include "base/attr.h"
-#include "fake_kernel.h"
-#include "plan/diff.h"
-
-/* How many rows of each table a plan touches, in the order of enum table. */
-struct counts {
-	size_t names, endpoints, index, state, members, slots, services;
-};
-
-static void assert_counts(const char *what, const struct rows *rows, struct counts expected)
-{
-	const size_t wanted[TABLE_COUNT] = {
-		[TABLE_NAMES] = expected.names,	      [TABLE_ENDPOINTS] = expected.endpoints,
-		[TABLE_INDEX] = expected.index,	      [TABLE_STATE] = expected.state,
-		[TABLE_MEMBERS] = expected.members,   [TABLE_SLOTS] = expected.slots,
-		[TABLE_SERVICES] = expected.services,
-	};
-
-	for (int table = 0; table < TABLE_COUNT; table++)
-		cr_assert_eq(rows[table].count, wanted[table], "%s of %s: %zu, not %zu", what,
-			     table_shapes[table].map, rows[table].count, wanted[table]);
-}
-
-/* What one service wants: endpoints by the last number of 10.0.0.x, ended by zero. */
-struct wish {
-	const char *vip;
-	const uint8_t *endpoints;
-	enum algorithm algorithm;
-	uint64_t pod;	   /* of all endpoints */
-	uint32_t weight;   /* of the first; others have 1; zero: 1 too */
-	uint8_t not_ready; /* the endpoint that is not */
-};
-
-struct world {
-	struct fake_kernel kernel;
-	struct present *present;
-	const char *holder;
-	bool keep;
-};
-
-static struct world world_new(void)
-{
-	struct world world = { 0 };
-
-	cr_assert(!present_new(&world.present));
-	return world;
-}
-
-static void world_done(struct world *world)
-{
-	present_free(world->present);
-	fake_kernel_done(&world->kernel);
-}
-
-static struct want build_want(const struct wish *wish)
-{
-	struct want want = { .algorithm = wish->algorithm };
-	size_t count = strlen((const char *)wish->endpoints);
-
-	cr_assert(!addr_parse(wish->vip, &want.key.address));
-	want.key.port = 80;
-	want.key.protocol = IPPROTO_TCP;
-	want.endpoints = calloc(count + 1, sizeof(*want.endpoints));
-	for (size_t i = 0; i < count; i++) {
-		struct want_endpoint *endpoint = &want.endpoints[want.n_endpoints++];
-		bool ready = wish->endpoints[i] != wish->not_ready;
-		char text[ADDR_TEXT];
-
-		snprintf(text, sizeof(text), "10.0.0.%u", wish->endpoints[i]);
-		*endpoint = (struct want_endpoint){
-			.port = 8080,
-			.pod = wish->pod,
-			.node = "n1",
-			.zone = "",
-			.weight = !i && wish->weight ? wish->weight : 1,
-			.state = ready ? MEMBER_READY : MEMBER_NOT_READY,
-			.chosen = ready,
-			.serving = ready,
-		};
-		cr_assert(!addr_parse(text, &endpoint->address));
-	}
-	return want;
-}
-
-/* Diffs and applies; wish NULL: the service is gone. The caller looks at the plan and ends it. */
-static struct plan change(struct world *world, const char *name, const struct wish *wish)
-{
-	struct diff_options options = { .keep = world->keep };
-	struct want want = { 0 };
-	struct wants wants = { .items = &want, .count = wish ? 1 : 0 };
-	struct plan plan = { 0 };
-
-	if (wish)
-		want = build_want(wish);
-	cr_assert(!diff_service(world->present, name, &wants, &options, &plan, &world->holder));
-	fake_kernel_apply(&world->kernel, &plan);
-	fake_kernel_check(&world->kernel);
-	free(want.endpoints);
-	return plan;
-}
-
-static struct plan reap(struct world *world)
-{
-	struct plan plan = { 0 };
-
-	cr_assert(!present_reap(world->present, &plan));
-	fake_kernel_apply(&world->kernel, &plan);
-	fake_kernel_check(&world->kernel);
-	return plan;
-}
-
-/* One change and what it and the reaping after the grace period must do. */
-static void expect(struct world *world, const char *name, const struct wish *wish, struct counts puts,
-		   struct counts deletes, struct counts reaped)
-{
-	struct plan plan = change(world, name, wish);
-
-	assert_counts("puts", plan.puts, puts);
-	assert_counts("deletes", plan.deletes, deletes);
-	plan_done(&plan);
-	plan = reap(world);
-	assert_counts("puts of reaping", plan.puts, (struct counts){ 0 });
-	assert_counts("reaped", plan.deletes, reaped);
-	plan_done(&plan);
-}
-
-#define LIST(...) ((const uint8_t[]){ __VA_ARGS__, 0 })
-#define NO_ENDPOINTS ((const uint8_t[]){ 0 })
-#define NOTHING ((struct counts){ 0 })
-
-static const struct service_row *row_of(const struct world *world, const char *vip)
-{
-	struct service_key key = { .port = 80, .protocol = IPPROTO_TCP };
-
-	cr_assert(!addr_parse(vip, &key.address));
-	return fake_kernel_find(&world->kernel, TABLE_SERVICES, &key);
-}
-
-static void begin(struct world *world, const uint8_t *endpoints)
-{
-	struct wish wish = { .vip = "10.96.0.1", .endpoints = endpoints };
-	size_t n = strlen((const char *)endpoints);
-
-	expect(world, "default/web", &wish,
-	       (struct counts){ .names = 2,
-				.endpoints = n,
-				.index = n,
-				.state = 1,
-				.members = n,
-				.slots = n,
-				.services = 1 },
-	       NOTHING, NOTHING);
-}
+#include "world.h"
 
 Test(diff, new_service)
 {
@@ -377,8 +225,7 @@ Test(diff, after_a_restart_only_the_difference_is_sent)
 	struct world world = world_new();
 
 	begin(&world, LIST(1, 2, 3));
-	present_free(world.present);
-	world.present = fake_kernel_read(&world.kernel);
+	restart(&world);
 	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2, 3) },
 	       NOTHING, NOTHING, NOTHING);
 	expect(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2) },
@@ -396,11 +243,10 @@ Test(diff, what_an_agent_left_half_done_is_cleaned_by_the_next)
 	/* It died between the flip and the reaping. */
 	plan = change(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1) });
 	plan_done(&plan);
-	present_free(world.present);
-	world.present = fake_kernel_read(&world.kernel);
+	restart(&world);
 	cr_assert(present_has_garbage(world.present));
 	plan = reap(&world);
-	assert_counts("reaped", plan.deletes, (struct counts){ .endpoints = 1, .index = 1, .slots = 2 });
+	assert_deletes(&plan, (struct counts){ .endpoints = 1, .index = 1, .slots = 2 });
 	plan_done(&plan);
 	cr_assert_not(present_has_garbage(world.present));
 	world_done(&world);
@@ -409,14 +255,14 @@ Test(diff, what_an_agent_left_half_done_is_cleaned_by_the_next)
 Test(diff, slot_that_is_missing_in_the_kernel_is_repaired_by_a_new_generation)
 {
 	struct world world = world_new();
+	struct slot_key lost = { .service = 1, .generation = 1, .slot = 1 };
 	struct plan plan;
 
 	begin(&world, LIST(1, 2));
-	world.kernel.tables[TABLE_SLOTS].count--;
-	present_free(world.present);
-	world.present = fake_kernel_read(&world.kernel);
+	fake_kernel_lose(&world.kernel, TABLE_SLOTS, &lost);
+	restart(&world);
 	plan = change(&world, "default/web", &(struct wish){ .vip = "10.96.0.1", .endpoints = LIST(1, 2) });
-	assert_counts("puts", plan.puts, (struct counts){ .slots = 2, .services = 1 });
+	assert_puts(&plan, (struct counts){ .slots = 2, .services = 1 });
 	cr_assert_eq(row_of(&world, "10.96.0.1")->generation, 2);
 	plan_done(&plan);
 	world_done(&world);
@@ -440,6 +286,7 @@ Test(diff, thousand_random_changes)
 			.algorithm = rand() % 2,
 			.pod = rand() % 2,
 			.weight = rand() % 4,
+			.measured = rand() % 3,
 		};
 
 		for (size_t j = 0; j < n; j++)
@@ -452,8 +299,7 @@ Test(diff, thousand_random_changes)
 		plan_done(&plan);
 		if (rand() % 3)
 			continue;
-		present_free(world.present);
-		world.present = fake_kernel_read(&world.kernel);
+		restart(&world);
 		cr_assert_not(present_has_garbage(world.present));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -114,7 +114,6 @@ ParameterizedTest(struct row *row, slots, alias_gives_each_its_share)
 	for (size_t i = 0; i < count; i++) {
 		uint64_t keep = slots[i].alias == slots[i].endpoint ? WORD : slots[i].keep;
 
-		cr_expect_eq(slots[i].reserved, 0, "%s: column %zu", row->name, i);
 		mass[index_of(row, slots[i].endpoint)] += keep;
 		mass[index_of(row, slots[i].alias)] += WORD - keep;
 	}
@@ -152,6 +151,8 @@ ParameterizedTest(struct row *row, slots, alias_has_one_column_for_each)
 			continue;
 		cr_expect_eq(slots[column].endpoint, endpoints[i].endpoint, "%s: column %zu", row->name,
 			     column);
+		cr_expect_eq(slots[column].weight, endpoints[i].weight, "%s: column %zu has weight %u",
+			     row->name, column, slots[column].weight);
 		equal = equal && endpoints[i].weight == endpoints[index_of(row, slots[0].endpoint)].weight;
 		column++;
 	}
@@ -184,9 +185,9 @@ Test(slots, alias_of_1_2_3)
 {
 	const struct weighted endpoints[] = { { 11, 1 }, { 12, 2 }, { 13, 3 } };
 	const struct slot_row expected[] = {
-		{ 11, 13, 1u << 31, 0 },
-		{ 12, 12, UINT32_MAX, 0 },
-		{ 13, 13, UINT32_MAX, 0 },
+		{ 11, 13, 1u << 31, 1 },
+		{ 12, 12, UINT32_MAX, 2 },
+		{ 13, 13, UINT32_MAX, 3 },
 	};
 	struct slot_row slots[3];
 
@@ -195,6 +196,7 @@ Test(slots, alias_of_1_2_3)
 		cr_expect_eq(slots[i].endpoint, expected[i].endpoint, "column %zu", i);
 		cr_expect_eq(slots[i].alias, expected[i].alias, "column %zu", i);
 		cr_expect_eq(slots[i].keep, expected[i].keep, "column %zu", i);
+		cr_expect_eq(slots[i].weight, expected[i].weight, "column %zu", i);
 	}
 }
 
@@ -300,9 +302,58 @@ ParameterizedTest(struct row *row, slots, round_robin_gives_each_its_turns)
 	if (round.length < exact)
 		expect_rounded(row, &round);
 	for (size_t i = 0; i < round.length; i++) {
-		cr_expect_eq(round.slots[i].alias, round.slots[i].endpoint, "%s: slot %zu", row->name, i);
-		cr_expect_eq(round.slots[i].keep, UINT32_MAX, "%s: slot %zu", row->name, i);
-		cr_expect_eq(round.slots[i].reserved, 0, "%s: slot %zu", row->name, i);
+		const struct slot_row *slot = &round.slots[i];
+
+		cr_expect_eq(slot->keep, UINT32_MAX, "%s: slot %zu", row->name, i);
+		cr_expect_eq(slot->weight, round.endpoints[index_of(row, slot->endpoint)].weight,
+			     "%s: slot %zu has weight %u", row->name, i, slot->weight);
+	}
+}
+
+ParameterizedTestParameters(slots, round_robin_carries_the_list)
+{
+	return cr_make_param_array(struct row, (struct row *)rows, ARRAY_LEN(rows));
+}
+
+ParameterizedTest(struct row *row, slots, round_robin_carries_the_list)
+{
+	_cleanup_(round_done) struct round round = round_of(row);
+	size_t slot = 0;
+
+	for (size_t i = 0; i < row->count; i++) {
+		if (!round.endpoints[i].weight)
+			continue;
+		cr_assert_lt(slot, round.length, "%s: the list is longer than the table", row->name);
+		cr_expect_eq(round.slots[slot].alias, round.endpoints[i].endpoint, "%s: slot %zu names %lu",
+			     row->name, slot, round.slots[slot].alias);
+		slot++;
+	}
+	cr_assert_eq(slot, round.with_weight);
+	for (; slot < round.length; slot++)
+		cr_expect_eq(round.slots[slot].alias, round.slots[slot].endpoint,
+			     "%s: slot %zu, behind the list", row->name, slot);
+}
+
+/* Worked out by hand: the turns, the list beside them, then nothing new. */
+Test(slots, round_robin_of_1_0_3)
+{
+	const struct weighted endpoints[] = { { 11, 1 }, { 12, 0 }, { 13, 3 } };
+	const struct slot_row expected[] = {
+		{ 13, 11, UINT32_MAX, 3 },
+		{ 11, 13, UINT32_MAX, 1 },
+		{ 13, 13, UINT32_MAX, 3 },
+		{ 13, 13, UINT32_MAX, 3 },
+	};
+	_cleanup_(freep) struct slot_row *slots = NULL;
+	size_t count = 0;
+
+	cr_assert(!slots_round_robin(endpoints, 3, &slots, &count));
+	cr_assert_eq(count, ARRAY_LEN(expected));
+	for (size_t i = 0; i < count; i++) {
+		cr_expect_eq(slots[i].endpoint, expected[i].endpoint, "slot %zu", i);
+		cr_expect_eq(slots[i].alias, expected[i].alias, "slot %zu", i);
+		cr_expect_eq(slots[i].keep, expected[i].keep, "slot %zu", i);
+		cr_expect_eq(slots[i].weight, expected[i].weight, "slot %zu", i);
 	}
 }
 

@@ -263,6 +263,55 @@ Test(view, affinity_carries_its_timeout)
 	wants_done(&wants);
 }
 
+Test(view, measured_if_asked_for_or_needed)
+{
+	static const struct {
+		enum algorithm algorithm;
+		bool measured, affinity;
+		uint32_t flags;
+	} rows[] = {
+		{ ALGORITHM_RANDOM, false, false, 0 },
+		{ ALGORITHM_RANDOM, true, false, SERVICE_MEASURED },
+		{ ALGORITHM_LEAST_CONN, false, false, 0 },
+		{ ALGORITHM_EWMA, false, false, SERVICE_MEASURED },
+		{ ALGORITHM_EWMA, true, false, SERVICE_MEASURED },
+		{ ALGORITHM_EWMA, false, true, SERVICE_MEASURED | SERVICE_AFFINITY },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		struct wants wants;
+
+		scene_init(&s);
+		s.service.service.algorithm = rows[i].algorithm;
+		s.service.service.measured = rows[i].measured;
+		s.service.service.affinity = rows[i].affinity;
+		wants = build(&s);
+		cr_expect_eq(wants.items[0].algorithm, rows[i].algorithm, "row %zu", i);
+		cr_expect_eq(wants.items[0].flags, rows[i].flags, "row %zu: %u", i, wants.items[0].flags);
+		wants_done(&wants);
+	}
+}
+
+Test(view, knobs_are_carried_to_every_address)
+{
+	const struct health_knobs health = { 1, 2, 3, 4, 5, 6, 7 };
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	s.service.service.n_cluster_ips = 2;
+	s.service.service.decay_ms = 8;
+	s.service.service.health = health;
+	wants = build(&s);
+	cr_assert_eq(wants.count, 2);
+	for (size_t i = 0; i < wants.count; i++) {
+		cr_expect_eq(wants.items[i].decay_ms, 8);
+		cr_expect_not(memcmp(&wants.items[i].health, &health, sizeof(health)));
+	}
+	wants_done(&wants);
+}
+
 Test(view, pods_of_one_address_differ)
 {
 	struct scene s;

@@ -78,11 +78,20 @@ static bool strings_equal(char *const *a, size_t n_a, char *const *b, size_t n_b
 	return true;
 }
 
+static bool health_equal(const struct health_knobs *a, const struct health_knobs *b)
+{
+	return a->eject_failures == b->eject_failures && a->eject_base_ms == b->eject_base_ms &&
+	       a->eject_max_ms == b->eject_max_ms && a->eject_percent == b->eject_percent &&
+	       a->panic_percent == b->panic_percent && a->syn_retransmits == b->syn_retransmits &&
+	       a->data_retransmits == b->data_retransmits;
+}
+
 static bool service_equal(const struct service *a, const struct service *b)
 {
 	if (!same(a->ignored, b->ignored) || a->n_cluster_ips != b->n_cluster_ips ||
-	    a->n_ports != b->n_ports || a->algorithm != b->algorithm || a->affinity != b->affinity ||
-	    a->affinity_s != b->affinity_s || a->local_only != b->local_only ||
+	    a->n_ports != b->n_ports || a->algorithm != b->algorithm || a->measured != b->measured ||
+	    a->decay_ms != b->decay_ms || !health_equal(&a->health, &b->health) ||
+	    a->affinity != b->affinity || a->affinity_s != b->affinity_s || a->local_only != b->local_only ||
 	    a->publish_not_ready != b->publish_not_ready)
 		return false;
 	for (size_t i = 0; i < a->n_cluster_ips; i++) {

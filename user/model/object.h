@@ -24,6 +24,21 @@ struct service_port {
 	uint8_t protocol;
 };
 
+/*
+ * When a service ejects an endpoint. Annotations of the Service, whose names and defaults follow Envoy's outlier
+ * detection (consecutive failures 5, base ejection time 30 s, at most 300 s, at most 10 percent) and its panic
+ * threshold (50 percent). The fields are those of struct service_row.
+ */
+struct health_knobs {
+	uint32_t eject_failures;  /* weft.dev/consecutive-failures; 0 to 1000, default 5; zero: never */
+	uint32_t eject_base_ms;	  /* weft.dev/base-ejection-time; 1 ms to 1 h, default 30 s */
+	uint32_t eject_max_ms;	  /* weft.dev/max-ejection-time; base to 24 h, default 300 s or base */
+	uint8_t eject_percent;	  /* weft.dev/max-ejection-percent; 0 to 100, default 10 */
+	uint8_t panic_percent;	  /* weft.dev/panic-threshold; 0 to 100, default 50 */
+	uint8_t syn_retransmits;  /* weft.dev/syn-retransmits; 1 to 20, default 1 */
+	uint8_t data_retransmits; /* weft.dev/data-retransmits; 1 to 20, default 3 */
+};
+
 struct service {
 	/* Why weft leaves this service alone ("headless", "ExternalName", ...); NULL if it is balanced. */
 	char *ignored;
@@ -32,10 +47,13 @@ struct service {
 	struct service_port *ports;
 	size_t n_ports;
 	enum algorithm algorithm; /* annotation weft.dev/lb; default random */
-	bool affinity;		  /* sessionAffinity: ClientIP */
-	uint32_t affinity_s;	  /* default 10800 */
-	bool local_only;	  /* internalTrafficPolicy: Local */
-	bool publish_not_ready;	  /* publishNotReadyAddresses */
+	bool measured;		  /* annotation weft.dev/measure; ALGORITHM_EWMA measures in any case */
+	uint32_t decay_ms;	  /* annotation weft.dev/ewma-decay; 100 ms to 10 min, default 10 s */
+	struct health_knobs health;
+	bool affinity;		/* sessionAffinity: ClientIP */
+	uint32_t affinity_s;	/* default 10800 */
+	bool local_only;	/* internalTrafficPolicy: Local */
+	bool publish_not_ready; /* publishNotReadyAddresses */
 };
 
 struct slice_port {

@@ -90,6 +90,7 @@ static int delete_member(struct present *present, struct plan *plan, uint32_t se
 	struct member_key key = { .endpoint = endpoint, .service = service };
 	int error = plan_delete(plan, TABLE_MEMBERS, &key);
 
+	response_idle(present, &key);
 	return error ? error : endpoint_release(present, endpoint);
 }
 
@@ -116,6 +117,23 @@ static int merge_members(struct present *present, struct plan *plan, struct serv
 			i++;
 			j++;
 		}
+	}
+	return error;
+}
+
+/* Switching on makes the members' rows, switching off leaves them to the next reaping. */
+static int measure_members(struct present *present, struct plan *plan, uint32_t service, bool measured,
+			   const struct member_entry *members, size_t count)
+{
+	struct member_key key = { .service = service };
+	int error = 0;
+
+	for (size_t i = 0; !error && i < count; i++) {
+		key.endpoint = members[i].endpoint;
+		if (measured)
+			error = response_take(present, plan, &key);
+		else
+			response_idle(present, &key);
 	}
 	return error;
 }
@@ -164,6 +182,22 @@ static int put_state(struct plan *plan, struct service_entry *entry)
 	return plan_put(plan, TABLE_STATE, &entry->row.id, &state);
 }
 
+/* What is said of the service itself. */
+static void set_row(struct service_row *row, const struct want *want)
+{
+	row->algorithm = want->algorithm;
+	row->flags = want->flags;
+	row->affinity_s = want->affinity_s;
+	row->decay_ms = want->decay_ms;
+	row->eject_failures = want->health.eject_failures;
+	row->eject_base_ms = want->health.eject_base_ms;
+	row->eject_max_ms = want->health.eject_max_ms;
+	row->eject_percent = want->health.eject_percent;
+	row->panic_percent = want->health.panic_percent;
+	row->syn_retransmits = want->health.syn_retransmits;
+	row->data_retransmits = want->health.data_retransmits;
+}
+
 static int update_service(struct present *present, struct plan *plan, struct service_entry *entry,
 			  const struct want *want)
 {
@@ -179,6 +213,9 @@ static int update_service(struct present *present, struct plan *plan, struct ser
 		error = put_state(plan, entry);
 	if (!error)
 		error = merge_members(present, plan, entry, members, want->n_endpoints);
+	if (!error)
+		error = measure_members(present, plan, entry->row.id, want->flags & SERVICE_MEASURED, members,
+					want->n_endpoints);
 	if (!error && !same_slots(entry, &table))
 		error = replace_slots(present, plan, entry, &table);
 	if (error)
@@ -187,9 +224,7 @@ static int update_service(struct present *present, struct plan *plan, struct ser
 	entry->members = TAKE_PTR(members);
 	entry->n_members = want->n_endpoints;
 	entry->row.endpoint_count = chosen;
-	entry->row.algorithm = want->algorithm;
-	entry->row.flags = want->flags;
-	entry->row.affinity_s = want->affinity_s;
+	set_row(&entry->row, want);
 	if (!memcmp(&before, &entry->row, sizeof(before)))
 		return 0;
 	return plan_put(plan, TABLE_SERVICES, &entry->key, &entry->row);

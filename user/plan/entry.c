@@ -229,6 +229,17 @@ static bool identity_complete(const struct present *present, struct endpoint_row
 	return true;
 }
 
+/* Zeroed, and once: what the kernel counts there must never be undone. */
+static int endpoint_put_state(struct plan *plan, struct endpoint_entry *entry)
+{
+	static const struct endpoint_state state;
+
+	if (entry->has_state)
+		return 0;
+	entry->has_state = true;
+	return plan_put(plan, TABLE_ENDPOINT_STATE, &entry->id, &state);
+}
+
 int endpoint_intern(struct present *present, struct plan *plan, const struct endpoint_row *identity,
 		    const char *node, const char *zone, uint64_t *ret_id)
 {
@@ -241,7 +252,7 @@ int endpoint_intern(struct present *present, struct plan *plan, const struct end
 		HASH_FIND(by_row, present->endpoints_by_row, &row, sizeof(row), entry);
 	if (entry) {
 		*ret_id = entry->id;
-		return 0;
+		return endpoint_put_state(plan, entry);
 	}
 	error = name_take(present, plan, node, &row.node);
 	if (!error)
@@ -250,6 +261,8 @@ int endpoint_intern(struct present *present, struct plan *plan, const struct end
 		error = endpoint_add(present, present->meta.next_endpoint++, &row, &entry);
 	if (!error)
 		error = index_chain(present, entry);
+	if (!error)
+		error = endpoint_put_state(plan, entry);
 	if (!error)
 		error = plan_put(plan, TABLE_ENDPOINTS, &entry->id, &row);
 	if (!error)
@@ -278,6 +291,68 @@ int endpoint_release(struct present *present, uint64_t id)
 	if (!entry || --entry->refs)
 		return 0;
 	return ids_add(&present->doomed_endpoints, id);
+}
+
+/* ---- response times ---- */
+
+struct response_entry *response_find(const struct present *present, const struct member_key *key)
+{
+	struct response_entry *entry;
+
+	HASH_FIND(hh, present->responses, key, sizeof(*key), entry);
+	return entry;
+}
+
+struct response_entry *response_add(struct present *present, const struct member_key *key)
+{
+	struct response_entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->key = *key;
+	HASH_ADD(hh, present->responses, key, sizeof(entry->key), entry);
+	return entry;
+}
+
+void response_forget(struct present *present, struct response_entry *entry)
+{
+	HASH_DELETE(hh, present->responses, entry);
+	free(entry);
+}
+
+void response_doom(struct present *present, struct response_entry *entry)
+{
+	if (entry->doomed)
+		return;
+	entry->doomed = true;
+	entry->next_doomed = present->doomed_responses;
+	present->doomed_responses = entry;
+}
+
+int response_take(struct present *present, struct plan *plan, const struct member_key *key)
+{
+	static const struct response_state state;
+	struct response_entry *entry = response_find(present, key);
+	int error = 0;
+
+	if (!entry) {
+		entry = response_add(present, key);
+		if (!entry)
+			return -ENOMEM;
+		error = plan_put(plan, TABLE_RESPONSE_STATE, key, &state);
+	}
+	entry->used = true;
+	return error;
+}
+
+void response_idle(struct present *present, const struct member_key *key)
+{
+	struct response_entry *entry = response_find(present, key);
+
+	if (!entry || !entry->used)
+		return;
+	entry->used = false;
+	response_doom(present, entry);
 }
 
 /* ---- services ---- */

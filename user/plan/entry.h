@@ -14,11 +14,18 @@ struct name_entry *name_find(const struct present *present, const char *text);
 int name_take(struct present *present, struct plan *plan, const char *text, uint32_t *ret_id);
 int name_release(struct present *present, uint32_t id);
 
-/* Finds or makes the endpoint; no reference is counted. */
+/* Finds or makes the endpoint and its state; no reference is counted. */
 int endpoint_intern(struct present *present, struct plan *plan, const struct endpoint_row *identity,
 		    const char *node, const char *zone, uint64_t *ret_id);
 int endpoint_take(struct present *present, uint64_t id);
 int endpoint_release(struct present *present, uint64_t id);
+
+/*
+ * Makes the state of a measured member unless the kernel has it, which then stays as it is. Idle: it goes with the
+ * next reaping, unless it is taken again before; what is idle already, or not there, is no error.
+ */
+int response_take(struct present *present, struct plan *plan, const struct member_key *key);
+void response_idle(struct present *present, const struct member_key *key);
 
 struct service_entry *service_find(const struct present *present, const struct service_key *key);
 /* Adds an empty row under the name, with an id of its own. */
@@ -49,6 +56,13 @@ int index_chain(struct present *present, struct endpoint_entry *endpoint);
 void index_unchain(struct index_entry *index, struct endpoint_entry *endpoint);
 /* Makes the kernel's row name the newest endpoint of its address, or go with the last. */
 int index_settle(struct present *present, struct plan *plan, struct index_entry *index);
+
+struct response_entry *response_find(const struct present *present, const struct member_key *key);
+/* NULL without memory. */
+struct response_entry *response_add(struct present *present, const struct member_key *key);
+/* Into the list of those to look at when reaping. */
+void response_doom(struct present *present, struct response_entry *entry);
+void response_forget(struct present *present, struct response_entry *entry);
 
 struct service_entry *service_by_id(const struct present *present, uint32_t id);
 /* NULL without memory. */

@@ -8,9 +8,13 @@
 
 const struct table_shape table_shapes[TABLE_COUNT] = {
 	[TABLE_NAMES] = { "names", sizeof(uint32_t), sizeof(struct name_row), false },
+	[TABLE_ENDPOINT_STATE] = { "endpoint_state", sizeof(uint64_t), sizeof(struct endpoint_state), true },
+	[TABLE_DRAINS] = { "drains", sizeof(uint64_t), sizeof(struct drain_row), false },
 	[TABLE_ENDPOINTS] = { "endpoints", sizeof(uint64_t), sizeof(struct endpoint_row), false },
 	[TABLE_INDEX] = { "endpoint_index", sizeof(struct service_key), sizeof(uint64_t), false },
 	[TABLE_STATE] = { "service_state", sizeof(uint32_t), sizeof(struct service_state), true },
+	[TABLE_RESPONSE_STATE] = { "response_state", sizeof(struct member_key), sizeof(struct response_state),
+				   true },
 	[TABLE_MEMBERS] = { "members", sizeof(struct member_key), sizeof(struct member_row), true },
 	[TABLE_SLOTS] = { "slots", sizeof(struct slot_key), sizeof(struct slot_row), false },
 	[TABLE_SERVICES] = { "services", sizeof(struct service_key), sizeof(struct service_row), true },

@@ -12,11 +12,15 @@
 #include "weft/service.h"
 #include "weft/state.h"
 
+/* At no moment is there an endpoint without its state, or a slot of a measured service without its member's. */
 enum table {
 	TABLE_NAMES,
+	TABLE_ENDPOINT_STATE,
+	TABLE_DRAINS, /* written by hand; a plan only deletes there */
 	TABLE_ENDPOINTS,
 	TABLE_INDEX,
 	TABLE_STATE,
+	TABLE_RESPONSE_STATE,
 	TABLE_MEMBERS,
 	TABLE_SLOTS,
 	TABLE_SERVICES,

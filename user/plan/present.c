@@ -29,6 +29,7 @@ void present_free(struct present *present)
 	struct service_entry *service, *next_service;
 	struct endpoint_entry *endpoint, *next_endpoint;
 	struct index_entry *index, *next_index;
+	struct response_entry *response, *next_response;
 	struct name_entry *name, *next_name;
 
 	if (!present)
@@ -39,6 +40,8 @@ void present_free(struct present *present)
 		endpoint_forget(present, endpoint);
 	HASH_ITER (hh, present->index, index, next_index)
 		index_forget(present, index);
+	HASH_ITER (hh, present->responses, response, next_response)
+		response_forget(present, response);
 	HASH_ITER (by_id, present->names_by_id, name, next_name)
 		name_forget(present, name);
 	plan_done(&present->garbage);
@@ -98,6 +101,21 @@ static int read_state(struct present *present, uint32_t id)
 	return 0;
 }
 
+static int read_endpoint_state(struct present *present, uint64_t id)
+{
+	struct endpoint_entry *endpoint = endpoint_by_id(present, id);
+
+	if (!endpoint)
+		return plan_delete(&present->garbage, TABLE_ENDPOINT_STATE, &id);
+	endpoint->has_state = true;
+	return 0;
+}
+
+static int read_drain(struct present *present, uint64_t id)
+{
+	return endpoint_by_id(present, id) ? 0 : plan_delete(&present->garbage, TABLE_DRAINS, &id);
+}
+
 static int read_index(struct present *present, const struct service_key *key, const void *value)
 {
 	struct index_entry *index = index_add(present, key);
@@ -127,6 +145,14 @@ int present_read(struct present *present, enum table table, const void *key, con
 		return read_index(present, key, value);
 	case TABLE_STATE:
 		return read_state(present, *(const uint32_t *)key);
+	case TABLE_ENDPOINT_STATE:
+		memcpy(&id, key, sizeof(id));
+		return read_endpoint_state(present, id);
+	case TABLE_DRAINS:
+		memcpy(&id, key, sizeof(id));
+		return read_drain(present, id);
+	case TABLE_RESPONSE_STATE:
+		return response_add(present, key) ? 0 : -ENOMEM;
 	case TABLE_MEMBERS:
 		return read_member(present, key, value);
 	case TABLE_SLOTS:
@@ -152,12 +178,26 @@ static void reference_name(struct present *present, uint32_t id)
 		entry->refs++;
 }
 
+static void use_response(struct present *present, const struct service_entry *service, uint64_t endpoint)
+{
+	struct member_key key = { .endpoint = endpoint, .service = service->row.id };
+	struct response_entry *response = response_find(present, &key);
+
+	if (response && service->row.flags & SERVICE_MEASURED)
+		response->used = true;
+}
+
 static int doom_unreferenced(struct present *present)
 {
 	struct endpoint_entry *endpoint, *next_endpoint;
+	struct response_entry *response, *next_response;
 	struct name_entry *name, *next_name;
 	int error = 0;
 
+	HASH_ITER (hh, present->responses, response, next_response) {
+		if (!response->used)
+			response_doom(present, response);
+	}
 	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint) {
 		if (!error && !endpoint->refs)
 			error = ids_add(&present->doomed_endpoints, endpoint->id);
@@ -185,6 +225,7 @@ int present_settle(struct present *present)
 			endpoint = endpoint_by_id(present, service->members[i].endpoint);
 			if (endpoint)
 				endpoint->refs++;
+			use_response(present, service, service->members[i].endpoint);
 		}
 	}
 	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint) {
@@ -201,7 +242,7 @@ int present_settle(struct present *present)
 
 bool present_has_garbage(const struct present *present)
 {
-	return present->doomed_endpoints.count || present->doomed_names.count ||
+	return present->doomed_endpoints.count || present->doomed_names.count || present->doomed_responses ||
 	       !plan_is_empty(&present->garbage);
 }
 
@@ -211,6 +252,11 @@ static int reap_endpoint(struct present *present, struct plan *plan, struct endp
 	struct index_entry *index = index_find(present, &key);
 	int error = plan_delete(plan, TABLE_ENDPOINTS, &entry->id);
 
+	if (!error && entry->has_state)
+		error = plan_delete(plan, TABLE_ENDPOINT_STATE, &entry->id);
+	/* Whether there is one only the kernel knows. */
+	if (!error)
+		error = plan_delete(plan, TABLE_DRAINS, &entry->id);
 	index_unchain(index, entry);
 	if (!error)
 		error = index_settle(present, plan, index);
@@ -222,11 +268,28 @@ static int reap_endpoint(struct present *present, struct plan *plan, struct endp
 	return error;
 }
 
+static int reap_responses(struct present *present, struct plan *plan)
+{
+	int error = 0;
+
+	while (!error && present->doomed_responses) {
+		struct response_entry *entry = present->doomed_responses;
+
+		present->doomed_responses = entry->next_doomed;
+		entry->doomed = false;
+		if (entry->used)
+			continue;
+		error = plan_delete(plan, TABLE_RESPONSE_STATE, &entry->key);
+		response_forget(present, entry);
+	}
+	return error;
+}
+
 static int reap_doomed(struct present *present, struct plan *plan)
 {
 	struct endpoint_entry *endpoint;
 	struct name_entry *name;
-	int error = 0;
+	int error = reap_responses(present, plan);
 
 	for (size_t i = 0; !error && i < present->doomed_endpoints.count; i++) {
 		endpoint = endpoint_by_id(present, present->doomed_endpoints.items[i]);

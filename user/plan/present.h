@@ -22,6 +22,7 @@ struct name_entry {
 struct endpoint_entry {
 	struct endpoint_row row;
 	uint64_t id;
+	bool has_state;
 	size_t refs;				/* member rows */
 	struct endpoint_entry *next_of_address; /* an older one */
 	UT_hash_handle by_row, by_id;
@@ -38,6 +39,18 @@ struct index_entry {
 struct member_entry {
 	uint64_t endpoint;
 	struct member_row row;
+};
+
+/*
+ * A row of `response_state`. It outlives its use until the next reaping: a member that comes back before finds what
+ * was measured of it.
+ */
+struct response_entry {
+	struct member_key key;
+	bool used;   /* a member of a measured service */
+	bool doomed; /* stands in the list of those that were used once */
+	struct response_entry *next_doomed;
+	UT_hash_handle hh;
 };
 
 struct service_entry {
@@ -65,10 +78,12 @@ struct present {
 	struct endpoint_entry *endpoints_by_row, *endpoints_by_id;
 	struct index_entry *index;
 	struct service_entry *services_by_key, *services_by_id;
+	struct response_entry *responses;
 	/* What to do once no reader can hold what led to old rows: deletions, and repairs of the index. */
 	struct plan garbage;
 	/* Ids that lost their last reference; they may have found another since. */
 	struct ids doomed_endpoints, doomed_names;
+	struct response_entry *doomed_responses; /* they may be used again by now */
 };
 
 int present_new(struct present **ret);
@@ -76,8 +91,8 @@ void present_free(struct present *present);
 void present_freep(struct present **present); /* for _cleanup_ */
 
 /*
- * Takes one row as it was read. Tables in this order: names, services, then the others; present_settle() at the
- * end. Returns 0 or -ENOMEM.
+ * Takes one row as it was read. Tables in this order: names, services, endpoints, then the others;
+ * present_settle() at the end. Returns 0 or -ENOMEM.
  */
 int present_read(struct present *present, enum table table, const void *key, const void *value);
 

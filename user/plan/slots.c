@@ -34,8 +34,8 @@ static uint32_t weight_of(const struct sum *sum, const struct weighted *endpoint
 
 /*
  * While the table is built, a row serves as its own scratch space: `alias` holds what the endpoint has yet to
- * give away (its weight times the number of columns; a full column is the sum of all weights), `reserved` the
- * next row of its list, counted from one.
+ * give away (its weight times the number of columns; a full column is the sum of all weights), `keep` the next
+ * row of its list, counted from one. A row leaves its list before it is finished.
  */
 struct lists {
 	uint32_t small; /* rows with less than a column, by number plus one; zero: none */
@@ -46,7 +46,7 @@ static void list_row(struct slot_row *slots, struct lists *lists, uint32_t row, 
 {
 	uint32_t *list = slots[row].alias < full ? &lists->small : &lists->large;
 
-	slots[row].weight = *list;
+	slots[row].keep = *list;
 	*list = row + 1;
 }
 
@@ -54,7 +54,6 @@ static void finish_row(struct slot_row *slot, uint64_t alias, uint32_t keep)
 {
 	slot->alias = alias;
 	slot->keep = keep;
-	slot->weight = 0;
 }
 
 /* Rows that fill a column by themselves; the sums are exact, so nothing else is left. */
@@ -63,7 +62,7 @@ static void finish_rest(struct slot_row *slots, uint32_t list)
 	while (list) {
 		struct slot_row *slot = &slots[list - 1];
 
-		list = slot->weight;
+		list = slot->keep;
 		finish_row(slot, slot->endpoint, UINT32_MAX);
 	}
 }
@@ -75,8 +74,8 @@ static void fill_columns(struct slot_row *slots, struct lists *lists, uint64_t f
 		uint32_t lower = lists->small - 1, upper = lists->large - 1;
 		uint64_t left = slots[lower].alias;
 
-		lists->small = slots[lower].weight;
-		lists->large = slots[upper].weight;
+		lists->small = slots[lower].keep;
+		lists->large = slots[upper].keep;
 		finish_row(&slots[lower], slots[upper].endpoint,
 			   (uint32_t)(((unsigned __int128)left << 32) / full));
 		slots[upper].alias -= full - left;
@@ -93,13 +92,14 @@ size_t slots_alias(const struct weighted *endpoints, size_t count, struct slot_r
 	uint32_t row = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t weight = weight_of(&sum, &endpoints[i]);
+		uint32_t weight = weight_of(&sum, &endpoints[i]);
 
 		if (!weight)
 			continue;
 		ret_slots[row] = (struct slot_row){
 			.endpoint = endpoints[i].endpoint,
-			.alias = weight * sum.endpoints,
+			.alias = (uint64_t)weight * sum.endpoints,
+			.weight = weight,
 		};
 		list_row(ret_slots, &lists, row++, sum.weights);
 	}
@@ -111,6 +111,7 @@ size_t slots_alias(const struct weighted *endpoints, size_t count, struct slot_r
 struct turn {
 	uint64_t endpoint;
 	uint64_t rest; /* what rounding took, for the largest remainder */
+	uint32_t weight;
 	uint32_t slots;
 	int64_t credit;
 };
@@ -140,7 +141,11 @@ static uint64_t share_exactly(const struct weighted *endpoints, size_t count, co
 
 		if (!weight)
 			continue;
-		turns[n++] = (struct turn){ .endpoint = endpoints[i].endpoint, .slots = weight / divisor };
+		turns[n++] = (struct turn){
+			.endpoint = endpoints[i].endpoint,
+			.weight = weight,
+			.slots = weight / divisor,
+		};
 		total += weight / divisor;
 	}
 	return total;
@@ -200,6 +205,18 @@ static int share_rounded(struct turn *turns, size_t n, uint64_t total, uint64_t 
 	return 0;
 }
 
+/* The turn at the slot; beside it, as `alias`, the list of the endpoints. */
+static void fill_slot(struct slot_row *slots, size_t slot, const struct turn *turn, const struct turn *turns,
+		      size_t n)
+{
+	slots[slot] = (struct slot_row){
+		.endpoint = turn->endpoint,
+		.alias = slot < n ? turns[slot].endpoint : turn->endpoint,
+		.keep = UINT32_MAX,
+		.weight = turn->weight,
+	};
+}
+
 /* Each step all gain by their share, and the richest pays the whole round for the slot. */
 static void spread(struct turn *turns, size_t n, size_t length, struct slot_row *slots)
 {
@@ -212,18 +229,15 @@ static void spread(struct turn *turns, size_t n, size_t length, struct slot_row 
 				richest = &turns[i];
 		}
 		richest->credit -= length;
-		finish_row(&slots[slot], richest->endpoint, UINT32_MAX);
-		slots[slot].endpoint = richest->endpoint;
+		fill_slot(slots, slot, richest, turns, n);
 	}
 }
 
 /* With equal shares a round is the list itself: no need to spread, which takes its square. */
 static void list_once(const struct turn *turns, size_t n, struct slot_row *slots)
 {
-	for (size_t i = 0; i < n; i++) {
-		slots[i].endpoint = turns[i].endpoint;
-		finish_row(&slots[i], turns[i].endpoint, UINT32_MAX);
-	}
+	for (size_t i = 0; i < n; i++)
+		fill_slot(slots, i, &turns[i], turns, n);
 }
 
 int slots_round_robin(const struct weighted *endpoints, size_t count, struct slot_row **ret_slots,

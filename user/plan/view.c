@@ -150,6 +150,13 @@ static void want_fill(struct want *want, const struct found_list *list, const st
 	want->n_endpoints = list->count;
 }
 
+static uint32_t flags_of(const struct service *service)
+{
+	bool measured = service->measured || service->algorithm == ALGORITHM_EWMA;
+
+	return (service->affinity ? SERVICE_AFFINITY : 0) | (measured ? SERVICE_MEASURED : 0);
+}
+
 static int want_build(const struct model_service *model, const struct addr *address,
 		      const struct service_port *port, const struct vantage *vantage, struct want *ret)
 {
@@ -165,8 +172,10 @@ static int want_build(const struct model_service *model, const struct addr *addr
 	struct want want = {
 		.key = { .address = *address, .port = port->port, .protocol = port->protocol },
 		.algorithm = service->algorithm,
-		.flags = service->affinity ? SERVICE_AFFINITY : 0,
+		.flags = flags_of(service),
 		.affinity_s = service->affinity ? service->affinity_s : 0,
+		.decay_ms = service->decay_ms,
+		.health = service->health,
 	};
 	int error = find_endpoints(model, port, is_v6(address), vantage->node, &list);
 

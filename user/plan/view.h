@@ -25,6 +25,8 @@ struct want {
 	enum algorithm algorithm;
 	uint32_t flags; /* enum service_flag */
 	uint32_t affinity_s;
+	uint32_t decay_ms;
+	struct health_knobs health;
 	struct want_endpoint *endpoints; /* each address and port once, sorted by them */
 	size_t n_endpoints;
 };

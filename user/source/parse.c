@@ -20,7 +20,8 @@ struct kind {
 	int (*parse)(struct parsing *p); /* NULL: a list */
 	const char *item;		 /* of a list: the kind of items that name none */
 	enum object_kind kind;
-	const char *known; /* the annotation under weft.dev/ that means something */
+	/* Does this annotation under weft.dev/ mean something? NULL: none does. */
+	bool (*knows)(const char *annotation);
 };
 
 static const char core_api[] = "v1";
@@ -28,9 +29,9 @@ static const char discovery_api[] = "discovery.k8s.io/v1";
 static const char annotation_prefix[] = "weft.dev/";
 
 static const struct kind kinds[] = {
-	{ "Service", core_api, parse_service, NULL, OBJECT_SERVICE, "weft.dev/lb" },
-	{ "EndpointSlice", discovery_api, parse_slice, NULL, OBJECT_SLICE, "weft.dev/weight" },
-	{ "Node", core_api, parse_node, NULL, OBJECT_NODE, "" },
+	{ "Service", core_api, parse_service, NULL, OBJECT_SERVICE, balance_knows },
+	{ "EndpointSlice", discovery_api, parse_slice, NULL, OBJECT_SLICE, slice_knows },
+	{ "Node", core_api, parse_node, NULL, OBJECT_NODE, NULL },
 	{ "List", core_api, NULL, NULL, 0, NULL },
 	{ "ServiceList", core_api, NULL, "Service", 0, NULL },
 	{ "EndpointSliceList", discovery_api, NULL, "EndpointSlice", 0, NULL },
@@ -192,7 +193,8 @@ static int note_annotations(struct parsing *p, const struct kind *kind)
 	while (!error && (key = yyjson_obj_iter_next(&members))) {
 		const char *text = yyjson_get_str(key);
 
-		if (strncmp(text, annotation_prefix, strlen(annotation_prefix)) || !strcmp(text, kind->known))
+		if (strncmp(text, annotation_prefix, strlen(annotation_prefix)) ||
+		    (kind->knows && kind->knows(text)))
 			continue;
 		error = parse_notice(p, "%s %s%s%s: the annotation %.128s is not known", kind->name,
 				     p->object->namespace, *p->object->namespace ? "/" : "", p->object->name,

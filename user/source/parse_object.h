@@ -21,6 +21,13 @@ struct parsing {
 /* Each fills p->object, which the caller frees also on failure. */
 int parse_service(struct parsing *p);
 int parse_slice(struct parsing *p);
+/* Is this an annotation that parse_slice() reads? */
+bool slice_knows(const char *annotation);
+
+/* The annotations of a Service: how connections are spread, and when an endpoint is ejected. */
+int parse_balance(const struct parsing *p);
+/* Is this an annotation that parse_balance() reads? */
+bool balance_knows(const char *annotation);
 
 int parse_notice(struct parsing *p, const char *format, ...) _printf_(2, 3);
 

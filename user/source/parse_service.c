@@ -38,25 +38,6 @@ static int parse_choice(const struct field *field, const struct choice *choice, 
 	return field_refuse_value(field, "is not known (%s)", choice->text);
 }
 
-static int parse_algorithm(const struct parsing *p, enum algorithm *ret)
-{
-	struct field annotation = field_member(&p->annotations, "weft.dev/lb");
-	const char *text = NULL;
-	int error = field_string(&annotation, &text);
-
-	if (error)
-		return error;
-	if (!text || !strcmp(text, "random"))
-		*ret = ALGORITHM_RANDOM;
-	else if (!strcmp(text, "round_robin"))
-		*ret = ALGORITHM_ROUND_ROBIN;
-	else
-		return field_refuse(&annotation,
-				    "Service %s/%s: \"%.64s\" is not known (random or round_robin)",
-				    p->object->namespace, p->object->name, text);
-	return 0;
-}
-
 static int parse_affinity(const struct field *spec, struct service *service)
 {
 	static const char *const words[] = { "None", "ClientIP" };
@@ -270,7 +251,7 @@ int parse_service(struct parsing *p)
 	if (!error)
 		error = parse_policies(&spec, service);
 	if (!error)
-		error = parse_algorithm(p, &service->algorithm);
+		error = parse_balance(p);
 	if (!error && ignored)
 		error = parse_notice(p, "Service %s/%s is ignored: %s", p->object->namespace, p->object->name,
 				     ignored);

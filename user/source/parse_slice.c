@@ -211,9 +211,16 @@ static int parse_endpoints(struct parsing *p)
 	return error;
 }
 
+static const char weight_annotation[] = "weft.dev/weight";
+
+bool slice_knows(const char *annotation)
+{
+	return !strcmp(annotation, weight_annotation);
+}
+
 static int parse_weight(const struct parsing *p, uint32_t *ret)
 {
-	struct field annotation = field_member(&p->annotations, "weft.dev/weight");
+	struct field annotation = field_member(&p->annotations, weight_annotation);
 	const char *text = NULL;
 	unsigned long weight = 1;
 	int error = field_string(&annotation, &text);
