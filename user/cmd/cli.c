@@ -4,10 +4,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "weft/names.h"
+
+enum {
+	MAX_TIMEOUT_S = 86400,
+};
 
 static const struct {
 	char letter; /* how commands name it; small letters and 'A' are short options too */
@@ -24,6 +29,8 @@ static const struct {
 	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
 	{ 'H', "no-headers", NULL, "no headings above a table" },
+	{ 'W', "wait", NULL, "wait until no connection is left" },
+	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
 	{ 'h', "help", NULL, "this help" },
 };
@@ -47,6 +54,17 @@ static int parse_format(const char *text, enum sheet_format *ret)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+static int parse_seconds(const char *text, int *ret)
+{
+	char *end;
+	long seconds = strtol(text, &end, 10);
+
+	if (*end || seconds < 1 || seconds > MAX_TIMEOUT_S)
+		return -EINVAL;
+	*ret = seconds;
+	return 0;
 }
 
 static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
@@ -81,6 +99,14 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		break;
 	case 'H':
 		cli->no_headers = true;
+		break;
+	case 'W':
+		cli->wait = true;
+		break;
+	case 'T':
+		if (parse_seconds(value, &cli->timeout_s))
+			return why_set(why, -EINVAL, "'%s' is no time; give whole seconds, 1 to 86400",
+				       value);
 		break;
 	case 'v':
 		cli->verbose = true;

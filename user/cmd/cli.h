@@ -18,6 +18,8 @@ struct cli {
 	const char *without;   /* NULL: nothing */
 	enum sheet_format output;
 	bool no_headers;
+	bool wait;
+	int timeout_s; /* zero: none */
 	bool verbose;
 	bool help;
 	const char *words[2]; /* arguments that are no options: the kind to get, a name */
@@ -54,5 +56,7 @@ int cmd_load(const struct cli *cli);
 int cmd_unload(const struct cli *cli);
 int cmd_agent(const struct cli *cli);
 int cmd_get(const struct cli *cli);
+int cmd_drain(const struct cli *cli);
+int cmd_undrain(const struct cli *cli);
 int cmd_check(const struct cli *cli);
 int cmd_version(const struct cli *cli);

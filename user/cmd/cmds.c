@@ -50,6 +50,34 @@ const struct cmd cmds[] = {
 		.run = cmd_get,
 	},
 	{
+		.name = "drain",
+		.words = "ENDPOINT",
+		.summary = "Send an endpoint nothing new; it keeps the connections it has",
+		.details = "ENDPOINT is ADDRESS:PORT, [ADDRESS]:PORT, or ADDRESS for all its ports. Holds at "
+			   "once "
+			   "and on this\n"
+			   "node, with or without an agent, until 'weft undrain', 'weft unload', or the "
+			   "endpoint "
+			   "is gone. A\n"
+			   "drained endpoint is used only where a service has no other. Says how many "
+			   "connections "
+			   "are left.",
+		.min_words = 1,
+		.max_words = 1,
+		.options = "boHWT",
+		.run = cmd_drain,
+	},
+	{
+		.name = "undrain",
+		.words = "ENDPOINT",
+		.summary = "Undo a drain",
+		.details = "ENDPOINT is as for 'weft drain'; one that is not drained stays as it is.",
+		.min_words = 1,
+		.max_words = 1,
+		.options = "boH",
+		.run = cmd_undrain,
+	},
+	{
 		.name = "check",
 		.summary = "Say what this kernel can do, and which feature is off and why",
 		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run "

@@ -2,47 +2,90 @@
 /* weft get */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "kern/load.h"
+#include "watch/health.h"
 #include "watch/list.h"
 
 static const struct column service_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, false },
-	{ "NAME", "name", CELL_TEXT, false },
-	{ "ADDRESS", "address", CELL_TEXT, false },
-	{ "PORT", "port", CELL_NUMBER, false },
-	{ "PROTOCOL", "protocol", CELL_TEXT, false },
-	{ "ALGORITHM", "algorithm", CELL_TEXT, false },
-	{ "ENDPOINTS", "endpoints", CELL_NUMBER, false },
-	{ "AFFINITY", "affinity_seconds", CELL_NUMBER, true },
-	{ "ID", "id", CELL_NUMBER, true },
-	{ "GENERATION", "generation", CELL_NUMBER, true },
-	{ "SLOTS", "slots", CELL_NUMBER, true },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ALGORITHM", "algorithm", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ENDPOINTS", "endpoints", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "AFFINITY", "affinity_seconds", CELL_NUMBER, COLUMN_WIDE },
+	{ "ID", "id", CELL_NUMBER, COLUMN_WIDE },
+	{ "GENERATION", "generation", CELL_NUMBER, COLUMN_WIDE },
+	{ "SLOTS", "slots", CELL_NUMBER, COLUMN_WIDE },
+	{ "MEASURED", "measured", CELL_BOOL, COLUMN_WIDE },
+	{ "DECAY", "ewma_decay_ms", CELL_NUMBER, COLUMN_DATA },
+	{ "FAILURES", "consecutive_failures", CELL_NUMBER, COLUMN_DATA },
+	{ "BASE", "base_ejection_ms", CELL_NUMBER, COLUMN_DATA },
+	{ "MOST", "max_ejection_ms", CELL_NUMBER, COLUMN_DATA },
+	{ "PERCENT", "max_ejection_percent", CELL_NUMBER, COLUMN_DATA },
+	{ "PANIC", "panic_threshold", CELL_NUMBER, COLUMN_DATA },
+	{ "SYN", "syn_retransmits", CELL_NUMBER, COLUMN_DATA },
+	{ "DATA", "data_retransmits", CELL_NUMBER, COLUMN_DATA },
 };
 
 static const struct column endpoint_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, false },
-	{ "SERVICE", "service", CELL_TEXT, false },
-	{ "ADDRESS", "address", CELL_TEXT, false },
-	{ "PORT", "port", CELL_NUMBER, false },
-	{ "PROTOCOL", "protocol", CELL_TEXT, false },
-	{ "NODE", "node", CELL_TEXT, false },
-	{ "ZONE", "zone", CELL_TEXT, false },
-	{ "WEIGHT", "weight", CELL_NUMBER, false },
-	{ "STATE", "state", CELL_TEXT, false },
-	{ "CHOSEN", "chosen", CELL_BOOL, true },
-	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, true },
-	{ "SERVICE PORT", "service_port", CELL_NUMBER, true },
-	{ "ID", "id", CELL_NUMBER, true },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NODE", "node", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ZONE", "zone", CELL_TEXT, COLUMN_ALWAYS },
+	{ "WEIGHT", "weight", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "STATE", "health", CELL_TEXT, COLUMN_ALWAYS },
+	{ "WHY", "why", CELL_TEXT, COLUMN_WIDE },
+	{ "EJECTED UNTIL", "ejected_until", CELL_TEXT, COLUMN_WIDE },
+	{ "CONNECTIONS", "connections", CELL_NUMBER, COLUMN_WIDE },
+	{ "RESPONSE US", "response_us", CELL_NUMBER, COLUMN_WIDE },
+	{ "CONDITION", "state", CELL_TEXT, COLUMN_DATA },
+	{ "CHOSEN", "chosen", CELL_BOOL, COLUMN_WIDE },
+	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, COLUMN_WIDE },
+	{ "SERVICE PORT", "service_port", CELL_NUMBER, COLUMN_WIDE },
+	{ "ID", "id", CELL_NUMBER, COLUMN_WIDE },
+	{ "FAILURES", "failures", CELL_NUMBER, COLUMN_DATA },
+	{ "EJECTIONS", "ejections", CELL_NUMBER, COLUMN_DATA },
+	{ "STARTED", "started", CELL_NUMBER, COLUMN_DATA },
+	{ "ESTABLISHED", "established", CELL_NUMBER, COLUMN_DATA },
+	{ "REFUSED", "refused", CELL_NUMBER, COLUMN_DATA },
+	{ "TIMED OUT", "timed_out", CELL_NUMBER, COLUMN_DATA },
+	{ "RESET", "reset", CELL_NUMBER, COLUMN_DATA },
+	{ "STALLED", "stalled", CELL_NUMBER, COLUMN_DATA },
+	{ "RETRANSMITS", "retransmits", CELL_NUMBER, COLUMN_DATA },
+	{ "SENT", "sent_bytes", CELL_NUMBER, COLUMN_DATA },
+	{ "RECEIVED", "received_bytes", CELL_NUMBER, COLUMN_DATA },
+	{ "CONNECT US", "connect_us", CELL_NUMBER, COLUMN_DATA },
+	{ "RTT US", "rtt_us", CELL_NUMBER, COLUMN_DATA },
+	{ "EXCHANGES", "exchanges", CELL_NUMBER, COLUMN_DATA },
+	{ "MEAN US", "mean_us", CELL_NUMBER, COLUMN_DATA },
+	{ "HISTOGRAM", "histogram", CELL_JSON, COLUMN_DATA },
 };
 
 static const struct column stat_columns[] = {
-	{ "NAME", "name", CELL_TEXT, false },
-	{ "VALUE", "value", CELL_NUMBER, false },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "VALUE", "value", CELL_NUMBER, COLUMN_ALWAYS },
 };
+
+#define NS_PER_US 1000
+#define NS_PER_MS 1000000
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
 
 /* A name in `names`, cut at its slash. */
 struct full_name {
@@ -85,11 +128,96 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 	sheet_number(sheet, service->row->id);
 	sheet_number(sheet, service->row->generation);
 	sheet_number(sheet, service->row->slot_count);
+	sheet_bool(sheet, service->row->flags & SERVICE_MEASURED);
+	sheet_number(sheet, service->row->decay_ms);
+	sheet_number(sheet, service->row->eject_failures);
+	sheet_number(sheet, service->row->eject_base_ms);
+	sheet_number(sheet, service->row->eject_max_ms);
+	sheet_number(sheet, service->row->eject_percent);
+	sheet_number(sheet, service->row->panic_percent);
+	sheet_number(sheet, service->row->syn_retransmits);
+	sheet_number(sheet, service->row->data_retransmits);
+}
+
+/* A number that zero stands for "not known" in. */
+static void add_known(struct sheet *sheet, bool known, uint64_t number)
+{
+	if (known)
+		sheet_number(sheet, number);
+	else
+		sheet_null(sheet);
+}
+
+/* A time of CLOCK_MONOTONIC that is still to come, as people write times (RFC 3339). */
+static void add_until(struct sheet *sheet, uint64_t until_ns)
+{
+	char text[64], seconds[40];
+	struct timespec now;
+	struct tm parts;
+	uint64_t ms;
+	time_t time;
+
+	if (!until_ns) {
+		sheet_null(sheet);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = now.tv_sec * 1000ull + now.tv_nsec / NS_PER_MS + (int64_t)(until_ns - now_ns()) / NS_PER_MS;
+	time = ms / 1000;
+	gmtime_r(&time, &parts);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(text, sizeof(text), "%s.%03uZ", seconds, (unsigned)(ms % 1000));
+	sheet_text(sheet, text);
+}
+
+/* Pairs of a bucket's upper bound in us and its count, without the empty ones. */
+static void add_histogram(struct sheet *sheet, const struct response_state *response)
+{
+	char text[RESPONSE_BUCKETS * 48] = "[";
+	size_t length = 1;
+
+	for (unsigned i = 0; i < RESPONSE_BUCKETS; i++) {
+		if (response->histogram[i])
+			length += snprintf(text + length, sizeof(text) - length, "%s[%llu,%llu]",
+					   length > 1 ? "," : "", 1ull << i,
+					   (unsigned long long)response->histogram[i]);
+	}
+	snprintf(text + length, sizeof(text) - length, "]");
+	sheet_text(sheet, text);
+}
+
+static void add_counters(struct sheet *sheet, const struct listed_endpoint *endpoint)
+{
+	const struct response_state *response = &endpoint->response;
+	const struct endpoint_state *state = &endpoint->state;
+
+	sheet_number(sheet, state->failures);
+	sheet_number(sheet, state->ejections);
+	sheet_number(sheet, state->started);
+	sheet_number(sheet, state->established);
+	sheet_number(sheet, state->refused);
+	sheet_number(sheet, state->timed_out);
+	sheet_number(sheet, state->reset);
+	sheet_number(sheet, state->stalled);
+	sheet_number(sheet, state->retransmits);
+	sheet_number(sheet, state->sent_bytes);
+	sheet_number(sheet, state->received_bytes);
+	add_known(sheet, state->connect_ns, state->connect_ns / NS_PER_US);
+	add_known(sheet, state->established, state->rtt_us);
+	add_known(sheet, endpoint->measured, response->exchanges);
+	add_known(sheet, response->exchanges,
+		  response->exchanges ? response->total_ns / response->exchanges / NS_PER_US : 0);
+	if (endpoint->measured)
+		add_histogram(sheet, response);
+	else
+		sheet_null(sheet);
 }
 
 static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endpoint,
 			 const struct full_name *full)
 {
+	enum health health =
+		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, now_ns());
 	char address[ADDR_TEXT];
 
 	sheet_text(sheet, full->namespace);
@@ -100,11 +228,17 @@ static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endp
 	sheet_text(sheet, endpoint->node);
 	sheet_text(sheet, endpoint->zone);
 	sheet_number(sheet, endpoint->member->weight);
+	sheet_text(sheet, health_name(health));
+	sheet_text(sheet, health_why(health, &endpoint->state, endpoint->drained));
+	add_until(sheet, health == HEALTH_EJECTED ? endpoint->state.ejected_until_ns : 0);
+	sheet_number(sheet, endpoint->state.live);
+	add_known(sheet, endpoint->response.response_ns, endpoint->response.response_ns / NS_PER_US);
 	sheet_text(sheet, member_state_name(endpoint->member->state));
 	sheet_bool(sheet, endpoint->member->flags & MEMBER_CHOSEN);
 	sheet_text(sheet, addr_print(&endpoint->service->address, address));
 	sheet_number(sheet, endpoint->service->port);
 	sheet_number(sheet, endpoint->id);
+	add_counters(sheet, endpoint);
 }
 
 static int fill_services(const struct cli *cli, struct kern *kern, struct sheet *sheet, struct why *why)

@@ -49,23 +49,37 @@ void sheet_freep(struct sheet **sheet)
 	*sheet = NULL;
 }
 
-void sheet_text(struct sheet *sheet, const char *text)
+/* Takes the text over; NULL is a cell of which nothing is known. */
+static void add_cell(struct sheet *sheet, char *text)
 {
 	if (sheet->count == sheet->room) {
 		size_t room = sheet->room ? sheet->room * 2 : 64;
 		char **grown = realloc(sheet->cells, room * sizeof(*grown));
 
-		sheet->failed = sheet->failed || !grown;
-		if (!grown)
+		if (!grown) {
+			sheet->failed = true;
+			free(text);
 			return;
+		}
 		sheet->cells = grown;
 		sheet->room = room;
 	}
-	sheet->cells[sheet->count] = strdup(text);
-	if (sheet->cells[sheet->count])
-		sheet->count++;
+	sheet->cells[sheet->count++] = text;
+}
+
+void sheet_text(struct sheet *sheet, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy)
+		add_cell(sheet, copy);
 	else
 		sheet->failed = true;
+}
+
+void sheet_null(struct sheet *sheet)
+{
+	add_cell(sheet, NULL);
 }
 
 void sheet_number(struct sheet *sheet, uint64_t number)
@@ -93,9 +107,16 @@ static const char *cell(const struct sheet *sheet, size_t row, size_t column)
 
 static const char *shown(const struct column *column, const char *text)
 {
+	if (!text)
+		return "-";
 	if (column->kind == CELL_BOOL)
 		return !strcmp(text, "true") ? "yes" : "no";
 	return *text ? text : "-";
+}
+
+static bool is_shown(const struct column *column, bool wide)
+{
+	return column->place == COLUMN_ALWAYS || (wide && column->place == COLUMN_WIDE);
 }
 
 static void unref_table(struct libscols_table **table)
@@ -109,7 +130,7 @@ static int print_headings(const struct sheet *sheet, bool wide, FILE *to)
 	const char *separator = "";
 
 	for (size_t i = 0; i < sheet->n_columns; i++) {
-		if (sheet->columns[i].wide && !wide)
+		if (!is_shown(&sheet->columns[i], wide))
 			continue;
 		fprintf(to, "%s%s", separator, sheet->columns[i].title);
 		separator = "  ";
@@ -135,7 +156,7 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 		const struct column *column = &sheet->columns[i];
 		int flags = column->kind == CELL_NUMBER ? SCOLS_FL_RIGHT : 0;
 
-		if (column->wide && !wide)
+		if (!is_shown(column, wide))
 			continue;
 		if (!scols_table_new_column(table, column->title, 0, flags))
 			return -ENOMEM;
@@ -145,7 +166,7 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 		size_t place = 0;
 
 		for (size_t i = 0; line && i < sheet->n_columns; i++) {
-			if (sheet->columns[i].wide && !wide)
+			if (!is_shown(&sheet->columns[i], wide))
 				continue;
 			if (scols_line_set_data(line, place++,
 						shown(&sheet->columns[i], cell(sheet, row, i))))
@@ -164,7 +185,11 @@ static void free_doc(yyjson_mut_doc **doc)
 
 static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const char *text)
 {
+	if (!text)
+		return yyjson_mut_null(doc);
 	switch (kind) {
+	case CELL_JSON:
+		return yyjson_mut_raw(doc, text);
 	case CELL_NUMBER:
 		return yyjson_mut_uint(doc, strtoull(text, NULL, 10));
 	case CELL_BOOL:
@@ -202,10 +227,13 @@ static int print_json(const struct sheet *sheet, FILE *to)
 static bool emit_scalar(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
 {
 	/* Text in quotes, so that no reader takes a name for a number or a truth. */
-	yaml_scalar_style_t style =
-		kind == CELL_TEXT ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE;
+	yaml_scalar_style_t style = text && (kind == CELL_TEXT || kind == CELL_JSON)
+					    ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
+					    : YAML_PLAIN_SCALAR_STYLE;
 	yaml_event_t event;
 
+	if (!text)
+		text = "null";
 	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, strlen(text), 1, 1,
 					    style) &&
 	       yaml_emitter_emit(emitter, &event);

@@ -18,13 +18,21 @@ enum cell_kind {
 	CELL_TEXT,
 	CELL_NUMBER,
 	CELL_BOOL,
+	CELL_JSON, /* already JSON */
+};
+
+/* Where a column is shown; JSON and YAML have all. */
+enum column_place {
+	COLUMN_ALWAYS = 0,
+	COLUMN_WIDE = 1, /* tables show it only with -o wide */
+	COLUMN_DATA = 2, /* tables never show it */
 };
 
 struct column {
 	const char *title; /* in tables */
 	const char *key;   /* in JSON and YAML */
 	enum cell_kind kind;
-	bool wide; /* tables show it only with -o wide */
+	enum column_place place;
 };
 
 struct sheet;
@@ -38,6 +46,7 @@ void sheet_freep(struct sheet **sheet); /* for _cleanup_ */
 void sheet_text(struct sheet *sheet, const char *text);
 void sheet_number(struct sheet *sheet, uint64_t number);
 void sheet_bool(struct sheet *sheet, bool value);
+void sheet_null(struct sheet *sheet); /* not known, of any kind */
 
 /* Returns 0, -ENOMEM, or -EIO if it could not be written. */
 int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to);

@@ -20,7 +20,7 @@ enum {
 
 void kern_init(struct kern *kern, const char *dir)
 {
-	*kern = (struct kern){ .meta = -1, .stats = -1, .lock = -1 };
+	*kern = (struct kern){ .meta = -1, .stats = -1, .settings = -1, .lock = -1 };
 	snprintf(kern->dir, sizeof(kern->dir), "%s", dir);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		kern->tables[table] = -1;
@@ -32,6 +32,7 @@ void kern_close(struct kern *kern)
 		closep(&kern->tables[table]);
 	closep(&kern->meta);
 	closep(&kern->stats);
+	closep(&kern->settings);
 	closep(&kern->lock);
 }
 
@@ -85,6 +86,9 @@ static int open_tables(struct kern *kern, struct why *why)
 	kern->stats = pins_get(kern->dir, NULL, "stats");
 	if (kern->stats < 0)
 		return why_set(why, kern->stats, "%s/stats: %s", kern->dir, strerror(-kern->stats));
+	kern->settings = pins_get(kern->dir, NULL, "settings");
+	if (kern->settings < 0)
+		return why_set(why, kern->settings, "%s/settings: %s", kern->dir, strerror(-kern->settings));
 	return 0;
 }
 

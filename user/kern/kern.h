@@ -18,6 +18,7 @@ struct kern {
 	int tables[TABLE_COUNT]; /* descriptors of the maps */
 	int meta;
 	int stats;
+	int settings;
 	int lock;	 /* -1, or the directory, locked for this process */
 	bool no_batch;	 /* the kernel lacks batch operations */
 	bool no_barrier; /* it has no grace period for us: time must do */

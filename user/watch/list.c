@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "kern/drain.h"
+#include "kern/state.h"
 
 const char *algorithm_name(enum algorithm algorithm)
 {
@@ -99,12 +101,28 @@ static void add_members(struct listing *listing, const struct service_entry *ser
 		listing->endpoints[listing->n_endpoints++] = (struct listed_endpoint){
 			.name = name,
 			.service = &service->key,
+			.service_id = service->row.id,
 			.row = &endpoint->row,
 			.member = &member->row,
 			.node = name_text(present, endpoint->row.node),
 			.zone = name_text(present, endpoint->row.zone),
 			.id = endpoint->id,
+			.measured = service->row.flags & SERVICE_MEASURED,
 		};
+	}
+}
+
+/* A row that is not there, or went meanwhile, leaves zeros. */
+static void read_states(const struct kern *kern, struct listing *listing)
+{
+	for (size_t i = 0; i < listing->n_endpoints; i++) {
+		struct listed_endpoint *endpoint = &listing->endpoints[i];
+		struct member_key key = { .endpoint = endpoint->id, .service = endpoint->service_id };
+
+		kern_endpoint_state(kern, endpoint->id, &endpoint->state);
+		if (endpoint->measured)
+			kern_response_state(kern, &key, &endpoint->response);
+		endpoint->drained = kern_is_drained(kern, endpoint->id);
 	}
 }
 
@@ -144,6 +162,7 @@ int listing_read(struct kern *kern, struct listing *ret, struct why *why)
 		error = join(&listing);
 	if (error)
 		return error;
+	read_states(kern, &listing);
 	*ret = listing;
 	listing = (struct listing){ 0 };
 	return 0;

@@ -13,11 +13,18 @@ struct listed_service {
 struct listed_endpoint {
 	const char *name; /* of the service */
 	const struct service_key *service;
+	uint32_t service_id;
 	const struct endpoint_row *row;
 	const struct member_row *member;
 	const char *node; /* "" if not known */
 	const char *zone;
 	uint64_t id;
+
+	/* As the kernel has them; zero where it has none. */
+	struct endpoint_state state;
+	struct response_state response;
+	bool measured;
+	bool drained; /* by hand */
 };
 
 struct listing {
