@@ -13,8 +13,8 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		connection_established(ctx);
 		break;
 	case BPF_SOCK_OPS_RTO_CB:
-		/* args[0]: time-outs before this one */
-		connection_times_out(ctx, ctx->args[0] + 1);
+		/* args[0]: time-outs before this one; args[1]: the time-out, in ticks */
+		connection_times_out(ctx, ctx->args[0] + 1, ctx->args[1]);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		/* args[1]: the new state */

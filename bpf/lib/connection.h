@@ -40,6 +40,7 @@ static inline void connection_begins(struct bpf_sock_ops *ctx)
 		return;
 	sock->flags |= SOCK_COUNTED;
 	sock->started_ns = bpf_ktime_get_ns();
+	sock->syn_jiffies = bpf_jiffies64();
 	bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | CONNECTION_CALLBACKS);
 }
 
@@ -102,8 +103,12 @@ static inline void connection_failed(struct sock_state *sock, struct endpoint_st
 		health_failed(sock, state, &service, failure);
 }
 
-/* A retransmission time-out; `streak` of them so far, this one included. */
-static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t streak)
+/*
+ * A retransmission time-out; `streak` of them so far, this one included, each after `timeout` ticks. A SYN that meets
+ * an old connection of the same ports is answered by that one's ACK and sent again after two ticks
+ * (tcp_rcv_synsent_state_process() in the kernel): nobody has been waited for then.
+ */
+static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t streak, uint32_t timeout)
 {
 	struct sock_state *sock = connection_of(ctx);
 	struct endpoint_state *state;
@@ -117,7 +122,7 @@ static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t strea
 	if (sock->flags & SOCK_ESTABLISHED) {
 		if (streak >= service.data_retransmits)
 			connection_failed(sock, state, FAILURE_STALLED);
-	} else if (streak >= service.syn_retransmits) {
+	} else if (streak >= service.syn_retransmits && bpf_jiffies64() - sock->syn_jiffies >= timeout) {
 		connection_failed(sock, state, FAILURE_TIMED_OUT);
 	}
 }

@@ -145,8 +145,9 @@ struct sock_state {
 	uint64_t received_bytes;
 	uint64_t answered_at;  /* bytes sent when the last answer began */
 	uint64_t accounted_ns; /* CLOCK_MONOTONIC, when the endpoint's bytes were last added to */
+	uint64_t syn_jiffies;  /* when the SYN was sent, by the kernel's ticks */
 	uint32_t decay_ms;     /* of the service */
-	uint8_t reserved[28];  /* zero */
+	uint8_t reserved[20];  /* zero */
 };
 
 /* One service an unconnected UDP socket talks to. */
