@@ -209,7 +209,8 @@ inside() {
 	cp "$WEFT" "$LAB/bin/weft"
 	cp "$NET" "$LAB/bin/net"
 	cp "$ROOT/build/live/serve" "$LAB/bin/serve"
-	export WEFT=$LAB/bin/weft NET=$LAB/bin/net
+	cp "$ROOT/build/live/exchange" "$LAB/bin/exchange"
+	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange
 	build_lab
 	collect
 	if [ "${SHELL-}" = 1 ]; then
