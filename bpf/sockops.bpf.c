@@ -17,9 +17,9 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		connection_times_out(ctx, ctx->args[0] + 1, ctx->args[1]);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		/* args[1]: the new state */
+		/* args: the state before, the new state */
 		if (ctx->args[1] == BPF_TCP_CLOSE)
-			connection_ends(ctx);
+			connection_ends(ctx, ctx->args[0]);
 		break;
 	}
 	return 1;

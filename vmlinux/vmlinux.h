@@ -33,6 +33,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
+	unsigned long skc_flags;
 };
 
 struct sock {

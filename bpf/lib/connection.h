@@ -52,6 +52,7 @@ static inline void connection_established(struct bpf_sock_ops *ctx)
 	if (!sock || !(sock->flags & SOCK_COUNTED))
 		return;
 	sock->flags = (sock->flags | SOCK_ESTABLISHED) & ~SOCK_FAILED;
+	sock->sent_bytes = ctx->bytes_acked; /* the SYN counts as one */
 	state = connection_endpoint(sock);
 	if (!state)
 		return;
@@ -142,21 +143,38 @@ static inline enum failure connection_verdict(const struct sock_state *sock, int
 	return FAILURE_NONE;
 }
 
-static inline int connection_error(struct bpf_sock *sk)
+/* How a connection ended, as its socket has it. */
+struct ending {
+	int error;
+	bool fin_sent; /* and acknowledged */
+	bool fin_received;
+};
+
+/* The kernel's enum sock_flags: the other side has said that it is done. */
+#define SOCK_DONE (1ul << 1)
+
+/* `before` is the state that ended. */
+static inline void connection_ending(struct bpf_sock *sk, uint32_t before, struct ending *ret)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-	return tcp ? ((struct sock *)tcp)->sk_err : 0;
+	if (!tcp)
+		return;
+	ret->error = ((struct sock *)tcp)->sk_err;
+	ret->fin_received = ((struct sock *)tcp)->__sk_common.skc_flags & SOCK_DONE;
+	ret->fin_sent = !ret->error && (before == BPF_TCP_FIN_WAIT2 || before == BPF_TCP_LAST_ACK ||
+					before == BPF_TCP_CLOSING);
 }
 
-static inline void connection_ends(struct bpf_sock_ops *ctx)
+/* `before` is the state that ended. */
+static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *sock;
 	struct endpoint_state *state;
+	struct ending ending = {};
 	enum failure failure;
 	bool answered;
-	int error;
 
 	if (!sk)
 		return;
@@ -168,15 +186,17 @@ static inline void connection_ends(struct bpf_sock_ops *ctx)
 	if (!state)
 		return;
 	__sync_fetch_and_add(&state->live, -1);
-	error = connection_error(sk);
+	connection_ending(sk, before, &ending);
 	answered = sock->flags & SOCK_ANSWERED || ctx->bytes_received;
-	failure = connection_verdict(sock, error, answered);
+	failure = connection_verdict(sock, ending.error, answered);
 	if (sock->flags & SOCK_ESTABLISHED) {
 		state->rtt_us = ctx->srtt_us >> SRTT_SHIFT;
-		connection_account(sock, state, ctx->bytes_acked, ctx->bytes_received, ctx->total_retrans);
+		/* TCP counts a FIN as a byte. */
+		connection_account(sock, state, ctx->bytes_acked - ending.fin_sent,
+				   ctx->bytes_received - ending.fin_received, ctx->total_retrans);
 	}
 	if (failure != FAILURE_NONE)
 		connection_failed(sock, state, failure);
-	else if (!error && sock->flags & SOCK_ESTABLISHED && !(sock->flags & SOCK_FAILED))
+	else if (!ending.error && sock->flags & SOCK_ESTABLISHED && !(sock->flags & SOCK_FAILED))
 		health_succeeded(sock, state);
 }

@@ -37,7 +37,11 @@ func main() {
 	}
 	// How long each answer takes, "20ms"; a service that is slow for a reason that only it knows.
 	delay, _ := time.ParseDuration(os.Getenv("DELAY"))
-	listener, err := net.Listen("tcp", ":9090")
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "9090"
+	}
+	listener, err := net.Listen("tcp", ":"+port)
 	if err != nil {
 		log.Fatal(err)
 	}
