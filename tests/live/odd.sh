@@ -66,6 +66,7 @@ share() { field "$1" ".requests as \$all | 100 * (.by_name[\"$2\"] // 0) / (if \
 # From now until the end of the test, what the pod sends to the client's addresses is lost.
 mute() {
 	local pod=$1 client=$2
+	# shellcheck disable=SC2064 # these two, whatever they are called later
 	trap "unmute $pod $client" EXIT
 	ip -n "$LAB_NS-$pod" route add blackhole "$(pod_ip4 "$client")/32"
 	ip -n "$LAB_NS-$pod" route add blackhole "$(pod_ip6 "$client")/128"

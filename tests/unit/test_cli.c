@@ -66,6 +66,23 @@ Test(cli, get_takes_options_before_and_behind_its_words)
 	cr_assert(cli.no_headers);
 }
 
+Test(cli, drain_waits_with_a_limit)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("drain 10.0.0.1:80", &cli, &why));
+	cr_assert_not(cli.wait);
+	cr_assert_eq(cli.timeout_s, 0);
+	cr_assert(!parse("drain --wait --timeout 30 -o json 10.0.0.1:80", &cli, &why));
+	cr_assert(cli.wait);
+	cr_assert_eq(cli.timeout_s, 30);
+	cr_assert_eq(cli.output, SHEET_JSON);
+	cr_assert(parse("drain --timeout 0 10.0.0.1", &cli, &why));
+	cr_assert_str_eq(why.text, "'0' is no time; give whole seconds, 1 to 86400");
+	cr_assert(parse("undrain --wait 10.0.0.1", &cli, &why));
+}
+
 Test(cli, help_needs_no_words)
 {
 	struct why why = { "" };

@@ -9,9 +9,9 @@
 #include "cmd/sheet.h"
 
 static const struct column columns[] = {
-	{ "NAME", "name", CELL_TEXT, false },
-	{ "PORT", "port", CELL_NUMBER, false },
-	{ "OPEN", "open", CELL_BOOL, true },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "OPEN", "open", CELL_BOOL, COLUMN_WIDE },
 };
 
 static char *print(enum sheet_format format, bool headers, bool filled)
@@ -91,4 +91,48 @@ Test(sheet, yaml)
 		     "- name: \"web\"\n  port: 8080\n  open: true\n"
 		     "- name: \"\"\n  port: 18446744073709551615\n  open: false\n");
 	assert_print(SHEET_YAML, true, false, "[]\n");
+}
+
+static const struct column data_columns[] = {
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "HELD", "held", CELL_TEXT, COLUMN_WIDE },
+	{ "BUCKETS", "buckets", CELL_JSON, COLUMN_DATA },
+};
+
+static char *print_data(enum sheet_format format)
+{
+	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(data_columns, ARRAY_LEN(data_columns));
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	sheet_number(sheet, 80);
+	sheet_text(sheet, "null");
+	sheet_text(sheet, "[[8,1]]");
+	sheet_null(sheet);
+	sheet_null(sheet);
+	sheet_null(sheet);
+	cr_assert(!sheet_print(sheet, format, true, to));
+	fclose(to);
+	return text;
+}
+
+Test(sheet, what_is_not_known_is_null)
+{
+	_cleanup_(freep) char *json = print_data(SHEET_JSON);
+	_cleanup_(freep) char *yaml = print_data(SHEET_YAML);
+
+	cr_assert(strstr(json, "\"port\": null,\n    \"held\": null,\n    \"buckets\": null"), "%s", json);
+	cr_assert(strstr(json, "\"held\": \"null\",\n    \"buckets\": [[8,1]]"), "%s", json);
+	cr_assert(strstr(yaml, "- port: null\n  held: null\n  buckets: null\n"), "%s", yaml);
+	cr_assert(strstr(yaml, "held: \"null\"\n"), "%s", yaml);
+}
+
+Test(sheet, data_is_in_no_table)
+{
+	_cleanup_(freep) char *table = print_data(SHEET_TABLE);
+	_cleanup_(freep) char *wide = print_data(SHEET_WIDE);
+
+	cr_assert_str_eq(table, "PORT\n  80\n   -\n");
+	cr_assert_str_eq(wide, "PORT  HELD\n  80  null\n   -  -\n");
 }

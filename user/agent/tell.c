@@ -81,5 +81,5 @@ void tell_event(const struct present *present, const struct event *event, char r
 			 service, endpoint, event->failures, failure);
 		return;
 	}
-	snprintf(ret, TELL_SIZE, "%s: %s: event %u is not known", service, endpoint, event->kind);
+	snprintf(ret, TELL_SIZE, "%s: %s: event %d is not known", service, endpoint, (int)event->kind);
 }
