@@ -50,23 +50,23 @@ static inline void health_failed(const struct sock_state *sock, struct endpoint_
 		.kind = EVENT_EJECTED,
 		.cause = cause,
 	};
-	bool probe = sock->flags & SOCK_PROBE;
-	bool due, spared = false;
+	bool due, again, spared;
 
 	bpf_spin_lock(&state->lock);
-	due = eject_is_due(state, service, probe);
+	again = state->ejected_until_ns;
+	due = eject_is_due(state, service, sock->flags & SOCK_PROBE);
 	event.failures = state->failures;
 	bpf_spin_unlock(&state->lock);
 	if (!due)
 		return;
-	if (!probe)
-		spared = !health_may_eject(service);
+	/* A probe that failed keeps out what is out: that makes no difference to the share. */
+	spared = !again && !health_may_eject(service);
 
 	bpf_spin_lock(&state->lock);
 	if (spared) {
 		/* It takes as many again until the question is asked once more. */
 		state->failures = 0;
-	} else if (state->ejected_until_ns && !probe) {
+	} else if (state->ejected_until_ns && !again) {
 		due = false; /* another processor was faster */
 	} else {
 		event.until_ns = eject(state, service, cause, event.time_ns);

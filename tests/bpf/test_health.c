@@ -264,6 +264,20 @@ Test(health, probe_that_fails_ejects_for_longer)
 	fixture_close(&f);
 }
 
+Test(health, connection_that_was_the_probe_has_no_privilege_afterwards)
+{
+	struct fixture f = fixture_open();
+	struct service_key key = put_simple(&f, 4, knobs);
+
+	fail_times(&f, &key, 1, 3);
+	cr_assert(is_ejected(&f, 1));
+	for (int i = 0; i < 3; i++)
+		tell(&f, &key, 2, FAILURE_RESET, SOCK_PROBE);
+	cr_assert(!is_ejected(&f, 2), "one of four is out already");
+	cr_assert_eq(counted(&f, REASON_EJECTION_SPARED), 1);
+	fixture_close(&f);
+}
+
 Test(health, affinity_leaves_an_ejected_endpoint)
 {
 	struct fixture f = fixture_open();
