@@ -26,7 +26,7 @@ static inline bool health_service(const struct sock_state *sock, struct service_
 		.protocol = IPPROTO_TCP,
 	};
 
-	return sock->service && service_find(&key, ret) && ret->id == sock->service;
+	return sock->service && service_find_knobs(&key, ret) && ret->id == sock->service;
 }
 
 /* The share of the service's endpoints that may be out. */
@@ -34,7 +34,7 @@ static inline bool health_may_eject(const struct service_row *service)
 {
 	struct census census = {};
 
-	census_take(service, &census);
+	census_take(service->id, service->generation, service->endpoint_count, service->algorithm, &census);
 	return eject_is_allowed(census.listed, census.listed - census.available - census.drained,
 				service->eject_percent);
 }

@@ -8,7 +8,6 @@ set -euo pipefail
 # shellcheck source=../live/odd.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../live/odd.sh"
 
-NAMESPACE=bench
 SECONDS_EACH=${SECONDS_EACH:-6}
 ROUNDS=${ROUNDS:-20} # of measured against unmeasured
 QUICK_MS=${QUICK_MS:-2}
@@ -38,7 +37,7 @@ make_lab() {
 	node_add 1
 	for pod in client "${PODS[@]}"; do pod_add 1 "$pod"; done
 	for ((i = 0; i < ${#ALGORITHMS[@]}; i++)); do
-		expose_odd "by-${ALGORITHMS[i]//_/-}" $((10 + i)) "lb=${ALGORITHMS[i]}" "${PODS[@]}"
+		expose_odd "by-${ALGORITHMS[i]//_/-}" $((10 + i)) "lb=${ALGORITHMS[i]} weft.dev/base-ejection-time=3s" "${PODS[@]}"
 	done
 	expose_odd plain 20 "" p1
 	expose_odd measured 21 "weft.dev/measure=response-time" p1
@@ -114,6 +113,26 @@ measure_measuring() {
 		   plain_p50_us: (map(select(.what == "plain").p50_us) | median), measured_p50_us: (map(select(.what == "measured").p50_us) | median)}'
 }
 
+# An endpoint dies under the load of 20 clients: how many of their connections meet it before it is ejected?
+measure_dying() {
+	local i report
+	for ((i = 0; i < ${#ALGORITHMS[@]}; i++)); do
+		pod_start client "$LAB/tmp/dying" "$EXCHANGE" ask -t 20 -s 2 "$(vip4 $((10 + i)))/80"
+		sleep 0.7
+		odd_end p4
+		wait "$STARTED"
+		report=$(<"$LAB/tmp/dying")
+		odd p4
+		wait_for 20 is_well "$i" || die "p4 never came back"
+		jq -c --arg algorithm "${ALGORITHMS[i]}" '{$algorithm, requests, failures}' <<<"$report"
+	done
+}
+
+is_well() {
+	exchanges client -n 40 "$(vip4 $((10 + $1)))/80" >/dev/null
+	has_of "by-${ALGORITHMS[$1]//_/-}" p4 health active
+}
+
 print_tables() {
 	jq -r 'def pad($n): tostring | . + " " * ([0, $n - length] | max);
 		def lpad($n): tostring | " " * ([0, $n - length] | max) + .;
@@ -123,12 +142,14 @@ print_tables() {
 		"  \("" | pad(24))\("per second" | lpad(12))\("p50 us" | lpad(10))\("p99 us" | lpad(10))\("p99.9 us" | lpad(10))\("p99/random" | lpad(12))\("its share" | lpad(12))",
 		(.load[] | "  \("\(.when), \(.algorithm)" | pad(24))\(.per_second | lpad(12))\(.p50_us | lpad(10))\(.p99_us | lpad(10))\(.p999_us | lpad(10))\("x\(.p99_us / $random | r(3))" | lpad(12))\("\(.slow_share | r(2)) %" | lpad(12))"),
 		"", "ns of a hook", (.hooks[] | "  \(.what | pad(24))connect4 \(.connect4 // "-" | lpad(5))  ingress \(.ingress | lpad(5))  sockops \(.sockops // "-" | lpad(5))"),
+		"", "an endpoint dies under 20 clients: connections of theirs that fail, those open at that moment with them",
+		(.dying[] | "  \(.algorithm | pad(24))\(.failures) of \(.requests)"),
 		"", "64-byte exchanges over one connection, measured against not: rate x\(.measuring.ratio | r(4)) (median of \(.measuring.rounds), \(.measuring.least | r(3)) to \(.measuring.most | r(3))), p50 \(.measuring.measured_p50_us) against \(.measuring.plain_p50_us) us"
 	' "$1"
 }
 
 bench() {
-	local load hooks measuring
+	local load hooks measuring dying
 	STATS_BEFORE=$(<"$STATS")
 	trap on_exit EXIT
 	trap 'exit 130' INT TERM HUP
@@ -139,8 +160,10 @@ bench() {
 	say "hooks and measuring"
 	hooks=$(measure_hooks | jq -sc .)
 	measuring=$(measure_measuring)
+	dying=$(measure_dying | jq -sc .)
 	mkdir -p "$(dirname "$OUT")"
-	jq -n --argjson load "$load" --argjson hooks "$hooks" --argjson measuring "$measuring" '{$load, $hooks, $measuring}' >"$OUT"
+	jq -n --argjson load "$load" --argjson hooks "$hooks" --argjson measuring "$measuring" \
+		--argjson dying "$dying" '{$load, $hooks, $measuring, $dying}' >"$OUT"
 	print_tables "$OUT"
 	say "written to $OUT"
 }
