@@ -4,7 +4,7 @@
 
 __attribute__((noinline)) uint64_t weft_balance(uint64_t list, uint64_t size, uint64_t how)
 {
-	struct service_row service = {
+	struct service_view service = {
 		.id = (uint32_t)list,
 		.generation = list >> 32,
 		.slot_count = (uint32_t)size,

@@ -71,10 +71,13 @@ pack_list() {
 }
 
 boot() {
-	local kernel=$1 dir=$2 console=$3
+	local kernel=$1 dir=$2 console=$3 cpu=max,-cx16
+	# The same emulation loses the flags of cmpxchg16b when an interrupt comes, and the kernel dies allocating
+	# memory. Most kernels do without the instruction; 7.3 gives sockets no storage then.
+	case $kernel in */7.3/*) cpu=max ;; esac
 	# Killed with its parent too: no machine outlives the test. One thread for both processors, as the emulation
 	# of QEMU 7.2 gets code wrong now and then that one processor patches under the other.
-	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 2048 \
+	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=single -cpu "$cpu" -smp 2 -m 2048 \
 		-kernel "$kernel" -initrd "$dir/initrd" -append "console=ttyS0 panic=-1 loglevel=5 mitigations=off" \
 		-display none -no-reboot -nodefaults -serial "file:$console" </dev/null >"$dir/qemu.log" 2>&1 &
 	qemu=$!

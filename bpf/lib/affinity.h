@@ -11,7 +11,7 @@
 #include "lib/service.h"
 
 /* The endpoint this client has; left alone: choose one. */
-static inline void affinity_find(const struct service_row *service, uint64_t client, uint64_t now_ns,
+static inline void affinity_find(const struct service_view *service, uint64_t client, uint64_t now_ns,
 				 struct pick *ret)
 {
 	struct affinity_key key = { .client = client, .service = service->id };
@@ -32,7 +32,7 @@ static inline void affinity_find(const struct service_row *service, uint64_t cli
 		pick.fitness = weft_fitness(pick.endpoint);
 	else
 		pick.fitness = UNFIT_DRAINED;
-	if (!pick_is_fit(&pick)) {
+	if (!is_fit(pick.fitness)) {
 		count(REASON_AFFINITY_MOVED);
 		return;
 	}
@@ -43,7 +43,7 @@ static inline void affinity_find(const struct service_row *service, uint64_t cli
 	*ret = pick;
 }
 
-static inline void affinity_keep(const struct service_row *service, uint64_t client, uint64_t endpoint,
+static inline void affinity_keep(const struct service_view *service, uint64_t client, uint64_t endpoint,
 				 uint64_t now_ns)
 {
 	struct affinity_key key = { .client = client, .service = service->id };

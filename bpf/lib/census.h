@@ -59,16 +59,16 @@ static inline void census_outdate(void)
 }
 
 /* False: nothing is known of this list. */
-static inline bool census_read(const struct service_row *service, struct census *ret)
+static inline bool census_read(uint32_t service, uint32_t generation, struct census *ret)
 {
-	struct service_state *state = bpf_map_lookup_elem(&service_state, &service->id);
+	struct service_state *state = bpf_map_lookup_elem(&service_state, &service);
 	uint64_t epoch = census_epoch();
 	bool known;
 
 	if (!state)
 		return false;
 	bpf_spin_lock(&state->lock);
-	known = state->counted_generation == service->generation && state->counted_epoch == epoch;
+	known = state->counted_generation == generation && state->counted_epoch == epoch;
 	ret->listed = state->listed;
 	ret->available = state->available;
 	ret->drained = state->drained;
@@ -76,15 +76,16 @@ static inline bool census_read(const struct service_row *service, struct census 
 	return known;
 }
 
-/* Where nothing can be known, all endpoints count as available. */
-static inline void census_take(const struct service_row *service, struct census *ret)
+/* `listed` endpoints are in the list. Where nothing can be known, all of them count as available. */
+static inline void census_take(uint32_t service, uint32_t generation, uint32_t listed, uint32_t algorithm,
+			       struct census *ret)
 {
-	if (census_read(service, ret))
+	if (census_read(service, generation, ret))
 		return;
-	weft_census_count(service->id, service->generation, service->endpoint_count, service->algorithm);
-	if (census_read(service, ret))
+	weft_census_count(service, generation, listed, algorithm);
+	if (census_read(service, generation, ret))
 		return;
-	ret->listed = service->endpoint_count;
-	ret->available = service->endpoint_count;
+	ret->listed = listed;
+	ret->available = listed;
 	ret->drained = 0;
 }

@@ -46,7 +46,7 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 static __always_inline enum verdict connect_route(struct bpf_sock_addr *ctx,
 						  const struct service_key *dialled, struct target *ret)
 {
-	struct service_row service;
+	struct service_view service;
 	enum verdict verdict;
 	uint64_t client = 0;
 

@@ -187,7 +187,7 @@ static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
 		return;
 	__sync_fetch_and_add(&state->live, -1);
 	connection_ending(sk, before, &ending);
-	answered = sock->flags & SOCK_ANSWERED || ctx->bytes_received;
+	answered = sock->answered || ctx->bytes_received;
 	failure = connection_verdict(sock, ending.error, answered);
 	if (sock->flags & SOCK_ESTABLISHED) {
 		state->rtt_us = ctx->srtt_us >> SRTT_SHIFT;

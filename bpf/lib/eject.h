@@ -15,9 +15,16 @@
 enum fitness {
 	FIT,
 	FIT_PROBE, /* ejected, but this connection is to find out */
+	FIT_PANIC, /* ejected, but too few are left */
+	FIT_LAST,  /* drained, but there is nothing else */
 	UNFIT_EJECTED,
 	UNFIT_DRAINED,
 };
+
+static inline bool is_fit(enum fitness fitness)
+{
+	return fitness < UNFIT_EJECTED;
+}
 
 /* What an endpoint that may be ejected is to this connection; takes the part of the probe if it is free. */
 static inline enum fitness eject_fitness(struct endpoint_state *state, uint64_t now_ns)

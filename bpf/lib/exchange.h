@@ -98,11 +98,11 @@ static inline void exchange_arrives(struct __sk_buff *skb)
 	sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
 	if (!sock || !(sock->flags & SOCK_COUNTED))
 		return;
-	if ((sock->flags & (SOCK_ANSWERED | SOCK_MEASURED)) == SOCK_ANSWERED || !exchange_has_payload(skb))
+	if ((sock->answered && !(sock->flags & SOCK_MEASURED)) || !exchange_has_payload(skb))
 		return;
 	endpoint = connection_endpoint(sock);
-	if (!(sock->flags & SOCK_ANSWERED)) {
-		sock->flags |= SOCK_ANSWERED;
+	if (!sock->answered) {
+		sock->answered = 1;
 		if (endpoint)
 			health_succeeded(sock, endpoint);
 	}

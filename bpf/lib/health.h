@@ -26,7 +26,7 @@ static inline bool health_service(const struct sock_state *sock, struct service_
 		.protocol = IPPROTO_TCP,
 	};
 
-	return sock->service && service_find(&key, ret) && ret->id == sock->service;
+	return sock->service && service_find_knobs(&key, ret) && ret->id == sock->service;
 }
 
 /* The share of the service's endpoints that may be out. */
@@ -34,7 +34,7 @@ static inline bool health_may_eject(const struct service_row *service)
 {
 	struct census census = {};
 
-	census_take(service, &census);
+	census_take(service->id, service->generation, service->endpoint_count, service->algorithm, &census);
 	return eject_is_allowed(census.listed, census.listed - census.available - census.drained,
 				service->eject_percent);
 }
@@ -50,23 +50,23 @@ static inline void health_failed(const struct sock_state *sock, struct endpoint_
 		.kind = EVENT_EJECTED,
 		.cause = cause,
 	};
-	bool probe = sock->flags & SOCK_PROBE;
-	bool due, spared = false;
+	bool due, again, spared;
 
 	bpf_spin_lock(&state->lock);
-	due = eject_is_due(state, service, probe);
+	again = state->ejected_until_ns;
+	due = eject_is_due(state, service, sock->flags & SOCK_PROBE);
 	event.failures = state->failures;
 	bpf_spin_unlock(&state->lock);
 	if (!due)
 		return;
-	if (!probe)
-		spared = !health_may_eject(service);
+	/* A probe that failed keeps out what is out: that makes no difference to the share. */
+	spared = !again && !health_may_eject(service);
 
 	bpf_spin_lock(&state->lock);
 	if (spared) {
 		/* It takes as many again until the question is asked once more. */
 		state->failures = 0;
-	} else if (state->ejected_until_ns && !probe) {
+	} else if (state->ejected_until_ns && !again) {
 		due = false; /* another processor was faster */
 	} else {
 		event.until_ns = eject(state, service, cause, event.time_ns);

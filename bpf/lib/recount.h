@@ -54,7 +54,8 @@ static inline void recount(struct sock_common *common)
 	sock->sent_bytes = tcp->bytes_acked;
 	sock->received_bytes = tcp->bytes_received;
 	sock->retransmits = tcp->total_retrans;
-	sock->flags = SOCK_COUNTED | SOCK_ANSWERED;
+	sock->answered = 1;
+	sock->flags = SOCK_COUNTED;
 	if (common->skc_state != BPF_TCP_SYN_SENT)
 		sock->flags |= SOCK_ESTABLISHED;
 	count(REASON_ADOPTED);

@@ -13,7 +13,7 @@ enum verdict {
 	VERDICT_REFUSE, /* ECONNREFUSED */
 };
 
-static inline enum verdict route_refuse(const struct service_row *service)
+static inline enum verdict route_refuse(const struct service_view *service)
 {
 	count(service->flags & SERVICE_NO_LOCAL ? REASON_REFUSED_NO_LOCAL : REASON_REFUSED_EMPTY);
 	return VERDICT_REFUSE;
@@ -23,7 +23,7 @@ static inline enum verdict route_refuse(const struct service_row *service)
  * By the algorithm. A reader can lose its generation to an update only if it slept longer than the grace period; it
  * reads the row once more then.
  */
-static inline enum verdict route_balance(const struct service_key *key, struct service_row *service,
+static inline enum verdict route_balance(const struct service_key *key, struct service_view *service,
 					 struct pick *ret)
 {
 	balance(service, ret);
@@ -42,7 +42,7 @@ static inline enum verdict route_balance(const struct service_key *key, struct s
 }
 
 /* Chooses an endpoint of `service`, which was found under `key`. */
-static inline enum verdict route_service(const struct service_key *key, struct service_row *service,
+static inline enum verdict route_service(const struct service_key *key, struct service_view *service,
 					 uint64_t client, struct target *ret)
 {
 	enum verdict verdict;

@@ -5,11 +5,25 @@
 #include "lib/addr.h"
 #include "maps.h"
 
+/* What a choice needs of a service's row; small, as it lies on the stack of every hook. */
+struct service_view {
+	uint32_t id;
+	uint32_t generation;
+	uint32_t slot_count;
+	uint32_t endpoint_count;
+	uint32_t flags;
+	uint32_t affinity_s;
+	uint32_t decay_ms;
+	uint8_t algorithm; /* enum algorithm */
+	uint8_t panic_percent;
+	uint16_t reserved;
+};
+
 /*
- * Copies the row under its lock; the pointer is not used again. A row that is read where it lies can turn into
+ * Copies from the row under its lock; the pointer is not used again. A row that is read where it lies can turn into
  * another service's between two fields, as the kernel reuses freed elements at once.
  */
-static inline bool service_find(const struct service_key *key, struct service_row *ret)
+static inline bool service_find(const struct service_key *key, struct service_view *ret)
 {
 	struct service_row *row = bpf_map_lookup_elem(&services, key);
 
@@ -20,15 +34,31 @@ static inline bool service_find(const struct service_key *key, struct service_ro
 	ret->generation = row->generation;
 	ret->slot_count = row->slot_count;
 	ret->endpoint_count = row->endpoint_count;
-	ret->algorithm = row->algorithm;
 	ret->flags = row->flags;
 	ret->affinity_s = row->affinity_s;
 	ret->decay_ms = row->decay_ms;
+	ret->algorithm = row->algorithm;
+	ret->panic_percent = row->panic_percent;
+	bpf_spin_unlock(&row->lock);
+	return true;
+}
+
+/* The same for what ejection goes by. */
+static inline bool service_find_knobs(const struct service_key *key, struct service_row *ret)
+{
+	struct service_row *row = bpf_map_lookup_elem(&services, key);
+
+	if (!row)
+		return false;
+	bpf_spin_lock(&row->lock);
+	ret->id = row->id;
+	ret->generation = row->generation;
+	ret->endpoint_count = row->endpoint_count;
+	ret->algorithm = row->algorithm;
 	ret->eject_failures = row->eject_failures;
 	ret->eject_base_ms = row->eject_base_ms;
 	ret->eject_max_ms = row->eject_max_ms;
 	ret->eject_percent = row->eject_percent;
-	ret->panic_percent = row->panic_percent;
 	ret->syn_retransmits = row->syn_retransmits;
 	ret->data_retransmits = row->data_retransmits;
 	bpf_spin_unlock(&row->lock);

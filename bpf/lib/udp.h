@@ -83,7 +83,7 @@ static __always_inline enum verdict sendmsg_decide(struct bpf_sock_addr *ctx,
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct udp_state *state = NULL;
-	struct service_row service;
+	struct service_view service;
 	uint32_t place = UDP_PAIRS;
 	enum verdict verdict;
 

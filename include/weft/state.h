@@ -122,9 +122,8 @@ enum sock_flag {
 	SOCK_COUNTED = 1u << 0,	 /* it is among the endpoint's live connections */
 	SOCK_MEASURED = 1u << 1, /* its service is */
 	SOCK_PROBE = 1u << 2,	 /* it decides whether an ejected endpoint comes back */
-	SOCK_ANSWERED = 1u << 3, /* the first byte of a reply has come */
-	SOCK_FAILED = 1u << 4,	 /* its failure has been counted */
-	SOCK_ESTABLISHED = 1u << 5,
+	SOCK_FAILED = 1u << 3,	 /* its failure has been counted */
+	SOCK_ESTABLISHED = 1u << 4,
 };
 
 /*
@@ -147,7 +146,9 @@ struct sock_state {
 	uint64_t accounted_ns; /* CLOCK_MONOTONIC, when the endpoint's bytes were last added to */
 	uint64_t syn_jiffies;  /* when the SYN was sent, by the kernel's ticks */
 	uint32_t decay_ms;     /* of the service */
-	uint8_t reserved[20];  /* zero */
+	/* Not a flag: packets arrive beside the socket's lock, under which flags change. */
+	uint32_t answered;    /* the first byte of a reply has come */
+	uint8_t reserved[16]; /* zero */
 };
 
 /* One service an unconnected UDP socket talks to. */

@@ -17,7 +17,7 @@ SEC("syscall")
 int shim_lock(struct shim_route *c)
 {
 	struct service_key key = c->key;
-	struct service_row service = {};
+	struct service_view service = {};
 
 	c->found = service_find(&key, &service);
 	return 0;
@@ -27,7 +27,7 @@ SEC("syscall")
 int shim_route(struct shim_route *c)
 {
 	struct service_key key = c->key;
-	struct service_row service = {};
+	struct service_view service = {};
 	struct target target = {};
 
 	c->found = service_find(&key, &service);
@@ -46,7 +46,7 @@ SEC("syscall")
 int shim_route_late(struct shim_route *c)
 {
 	struct service_key key = c->key;
-	struct service_row service = {};
+	struct service_view service = {};
 	struct target target = {};
 
 	c->found = service_find(&key, &service);
@@ -81,7 +81,7 @@ SEC("syscall")
 int shim_torn(struct shim_torn *c)
 {
 	struct service_key key = c->key;
-	struct service_row service = {};
+	struct service_view service = {};
 	int i;
 
 	for (i = 0; i < SHIM_LOOKUPS; i++) {

@@ -9,7 +9,7 @@
 #define NOW (1000000 * MS)
 
 /* As enum fitness in bpf/lib/eject.h. */
-enum { FIT, PROBE, EJECTED };
+enum { FIT = 0, PROBE = 1, EJECTED = 4 };
 
 static uint64_t act(struct fixture *f, struct endpoint_state *state, enum shim_eject_act what, uint64_t now,
 		    bool probe)

@@ -46,7 +46,7 @@ static void check_avoided(enum algorithm algorithm)
 	cr_assert_gt(shares[1], 100);
 	cr_assert_gt(shares[3], 100);
 	cr_assert_gt(shares[4], 100);
-	cr_assert_gt(counted(&f, REASON_EJECTED_AVOIDED) + (algorithm >= ALGORITHM_LEAST_CONN), 0);
+	cr_assert_gt(counted(&f, REASON_EJECTED_AVOIDED), 100);
 	cr_assert_eq(counted(&f, REASON_PANIC), 0);
 	fixture_close(&f);
 }
@@ -195,6 +195,25 @@ Test(health, too_few_left_and_all_are_used)
 	fixture_close(&f);
 }
 
+Test(health, too_few_left_and_two_choices_are_among_all)
+{
+	struct fixture f = fixture_open();
+	struct service_row row = knobs;
+	struct service_key key;
+	unsigned shares[5];
+
+	row.eject_percent = 100;
+	row.algorithm = ALGORITHM_LEAST_CONN;
+	key = put_simple(&f, 4, row);
+	for (uint64_t id = 1; id <= 3; id++)
+		fail_times(&f, &key, id, 3);
+	route_many(&f, &key, 1000, shares, 5);
+	for (uint64_t id = 1; id <= 4; id++)
+		cr_assert_gt(shares[id], 150);
+	cr_assert_eq(counted(&f, REASON_PANIC), 1000 - shares[4]);
+	fixture_close(&f);
+}
+
 Test(health, change_of_the_list_is_counted_anew)
 {
 	struct fixture f = fixture_open();
@@ -261,6 +280,20 @@ Test(health, probe_that_fails_ejects_for_longer)
 	cr_assert_eq(events_read(&f, events, 4), 2);
 	cr_assert_eq(events[1].ejections, 2);
 	cr_assert_eq(events[1].until_ns, events[1].time_ns + 2000ull * 1000000000);
+	fixture_close(&f);
+}
+
+Test(health, connection_that_was_the_probe_has_no_privilege_afterwards)
+{
+	struct fixture f = fixture_open();
+	struct service_key key = put_simple(&f, 4, knobs);
+
+	fail_times(&f, &key, 1, 3);
+	cr_assert(is_ejected(&f, 1));
+	for (int i = 0; i < 3; i++)
+		tell(&f, &key, 2, FAILURE_RESET, SOCK_PROBE);
+	cr_assert(!is_ejected(&f, 2), "one of four is out already");
+	cr_assert_eq(counted(&f, REASON_EJECTION_SPARED), 1);
 	fixture_close(&f);
 }
 

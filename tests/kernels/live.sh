@@ -4,10 +4,17 @@
 set -euo pipefail
 
 CORE=('connect/*' 'equal-addresses/tcp4' 'reconnect/udpm' 'sendto/*' 'sendmmsg/udp4' 'eight*/udp4'
-	'choice-sticks/udp6' 'endpoint-added/tcp4' 'affinity/tcp4' 'restart-sends-difference' 'without-[sb]*')
+	'choice-sticks/udp6' 'endpoint-added/tcp4' 'affinity/tcp4' 'restart-sends-difference' 'without-[sb]*' 'without-health'
+	'health/refused-tcp[46]' 'health/back-tcp4' 'health/reset-tcp6' 'health/timed-out' 'load/shared' 'load/flows-udp4'
+	'load/least-conn' 'load/response-short' 'drain/by-hand-tcp6')
+
+has() { build/weft check -o json | jq -e --arg feature "$1" 'any(.feature == $feature and .on)' >/dev/null; }
 
 # What refuses with ECONNREFUSED can only be seen where the kernel lets a program set the error.
-if build/weft check -o json | jq -e 'any(.feature == "set_retval" and .on)' >/dev/null; then
+if has set_retval; then
 	CORE+=('connect-empty/tcp?' 'sendto-empty/*' 'endpoint-terminating/tcp4')
+fi
+if has recount; then
+	CORE+=('load/adopted-tcp4')
 fi
 exec tests/live/run.sh "${CORE[@]}"

@@ -152,6 +152,8 @@ drain_misuse() {
 	refuses 2 weft 1 drain
 	refuses 2 weft 1 drain "$(pod_ip4 a1)" --timeout never
 	matches "$SAID" "'never' is no time"
+	refuses 2 weft 1 drain "$(pod_ip4 a1)" --timeout 3
+	matches "$SAID" "--timeout is for --wait"
 }
 
 for algorithm in random round_robin least_conn ewma; do test_add "drain/by-hand-$algorithm" drain_by_hand tcp4 "$algorithm"; done

@@ -149,7 +149,7 @@ life_unload_keeps_connections() {
 # may come and go on it.
 bpf_ids() {
 	bpftool -j prog show | jq -r '.[] | select((.name // "") | startswith("weft_")) | "prog \(.id)"'
-	bpftool -j map show | jq -r '.[] | select((.name // "") | test("^(services|slots|endpoints|endpoint_index|members|names|meta|service_state|affinity|stats|sock_state|udp_state)$")) | "map \(.id)"'
+	bpftool -j map show | jq -r '.[] | select((.name // "") | test("^(services|slots|endpoints|endpoint_index|members|names|meta|service_state|affinity|stats|sock_state|udp_state|drains|settings|endpoint_state|response_state|health|events)$")) | "map \(.id)"'
 	bpftool -j link show | jq -r '.[] | "link \(.id)"'
 }
 
@@ -167,10 +167,11 @@ life_nothing_left() {
 			agent_kill "$AGENT"
 		fi
 		is "$(attached | sort | tr '\n' ' ')" "weft_connect4 weft_connect6 $(
-			)weft_getpeername4 weft_getpeername6 weft_recvmsg4 weft_recvmsg6 weft_sendmsg4 weft_sendmsg6 " "attached"
+			)weft_getpeername4 weft_getpeername6 weft_ingress weft_recvmsg4 weft_recvmsg6 $(
+			)weft_release weft_sendmsg4 weft_sendmsg6 weft_sockops " "attached"
 		own_ids >"$LAB/tmp/own"
 		n_links=$(grep -c '^link' "$LAB/tmp/own")
-		is "$n_links" 8 "links"
+		is "$n_links" 11 "links"
 		weft_unload 1
 		[ ! -e "$LAB_BPF/node1" ] || fail "pins are left: $(find "$LAB_BPF/node1")"
 		is "$(attached)" "" "attached after unload"
@@ -216,7 +217,7 @@ lacks_extras() { weft 1 get services -o json | jq -e 'all(.name == "web")' >/dev
 has_rows() { [ "$(all_rows)" = "$1" ]; }
 all_rows() {
 	local map
-	for map in services slots endpoints endpoint_index members names service_state; do
+	for map in services slots endpoints endpoint_index members names service_state endpoint_state response_state; do
 		echo "$map:$(bpftool -j map dump pinned "$LAB_BPF/node1/$map" | jq length)"
 	done | tr '\n' ' '
 }
@@ -262,7 +263,8 @@ life_load_refusals() {
 
 # ---- neighbours ----
 
-HOOKS="connect4 connect6 sendmsg4 sendmsg6 recvmsg4 recvmsg6 getpeername4 getpeername6"
+HOOKS="connect4 connect6 sendmsg4 sendmsg6 recvmsg4 recvmsg6 getpeername4 getpeername6
+	sock_ops ingress cgroup_inet_sock_release"
 
 build_neighbour() {
 	clang -O2 -g -Wall -Werror -target bpf -idirafter "/usr/include/$(gcc -print-multiarch)" \
@@ -274,6 +276,7 @@ build_neighbour() {
 
 neighbour_pin() {
 	local name="neigh_${1/getpeername/peer}"
+	name=${name/cgroup_inet_sock_/}
 	[ -e "$LAB_BPF/neighbour/$name" ] || die "no pin $name among $(ls "$LAB_BPF/neighbour")"
 	echo "$LAB_BPF/neighbour/$name"
 }
@@ -315,15 +318,17 @@ life_neighbour() {
 	before=$(neighbour_counts)
 	use_all_hooks
 	after=$(neighbour_counts)
-	is "$(jq -nc --argjson a "$before" --argjson b "$after" '[range(8)] | map($b[.] - $a[.] > 0) | unique')" "[true]" \
+	is "$(jq -nc --argjson a "$before" --argjson b "$after" '[range(12)] | map($b[.] - $a[.] > 0) | unique')" "[true]" \
 		"does every hook of the neighbour count ($before, $after)"
 	counts 1 connect_balanced 2
 	counts 1 getpeername_restored 2
 	counts 1 sendmsg_balanced 2
 	counts 1 recvmsg_restored 2
+	is "$(weft 1 get endpoints -o json | jq -c 'map(select(.protocol == "TCP") | [.established, .connections]) | unique')" "[[1,0]]" \
+		"what weft's own callbacks counted"
 	agent_kill "$AGENT"
 	weft_unload 1
-	is "$(attached | grep -c neigh_)" 8 "programs of the neighbour after unload"
+	is "$(attached | grep -c neigh_)" 11 "programs of the neighbour after unload"
 	neighbour detach "$LAB_CGROUP/node1"
 }
 
@@ -357,7 +362,7 @@ life_bpftool() {
 		"[8080]" "ports of endpoints"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/names")" '"live/web"' "names"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/names")" '"node1"' "names"
-	matches "$(bpftool map dump pinned "$LAB_BPF/node1/meta")" '"abi": 1' "meta"
+	matches "$(bpftool map dump pinned "$LAB_BPF/node1/meta")" '"abi": 2' "meta"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/stats")" '"connect_balanced": 0' "stats"
 	for row in services slots endpoints endpoint_index members names meta service_state affinity stats; do
 		bpftool map dump pinned "$LAB_BPF/node1/$row" >/dev/null || fail "map $row cannot be dumped"

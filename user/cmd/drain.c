@@ -220,6 +220,10 @@ static int run(const struct cli *cli, bool drain)
 			cli->words[0]);
 		return 2;
 	}
+	if (cli->timeout_s && !cli->wait) {
+		fprintf(stderr, "weft %s: --timeout is for --wait\n", name);
+		return 2;
+	}
 	status = kern_open(cli->bpffs, &why, &kern);
 	if (status)
 		return fail(name, status, &why);

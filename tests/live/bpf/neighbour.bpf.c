@@ -12,6 +12,10 @@ enum hook {
 	HOOK_RECVMSG6,
 	HOOK_PEER4,
 	HOOK_PEER6,
+	HOOK_SOCK_OPS,
+	HOOK_INGRESS,
+	HOOK_RELEASE,
+	HOOK_RTT, /* a callback that only this program asks for */
 	HOOK_COUNT,
 };
 
@@ -77,6 +81,28 @@ SEC("cgroup/getpeername6")
 int neigh_peer6(struct bpf_sock_addr *ctx)
 {
 	return seen(HOOK_PEER6);
+}
+
+SEC("sockops")
+int neigh_sock_ops(struct bpf_sock_ops *ctx)
+{
+	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+	if (ctx->op == BPF_SOCK_OPS_RTT_CB)
+		seen(HOOK_RTT);
+	return seen(HOOK_SOCK_OPS);
+}
+
+SEC("cgroup_skb/ingress")
+int neigh_ingress(struct __sk_buff *skb)
+{
+	return seen(HOOK_INGRESS);
+}
+
+SEC("cgroup/sock_release")
+int neigh_release(struct bpf_sock *ctx)
+{
+	return seen(HOOK_RELEASE);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
