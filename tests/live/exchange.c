@@ -27,9 +27,9 @@ enum {
 };
 
 static const char usage[] =
-	"usage: exchange serve [-d MS] [-r] NAME ADDRESS/PORT...\n"
+	"usage: exchange serve [-d MS[,LATER]] [-r] NAME ADDRESS/PORT...\n"
 	"         answers each request after MS, or resets each connection that it has accepted (-r);\n"
-	"         SIGUSR1 ends the delay\n"
+	"         after SIGUSR1 answers come after LATER (by default at once), after SIGUSR2 after MS again\n"
 	"       exchange ask [-k] [-t THREADS] [-n EACH | -s SECONDS] [-b BYTES] [-p PIPELINE] ADDRESS/PORT\n"
 	"         asks, over one connection for each thread (-k) or a new one each time; prints a line of "
 	"JSON\n"
@@ -96,14 +96,14 @@ static void start_thread(void *(*run)(void *), void *arg, pthread_t *ret)
 /* ---- serve ---- */
 
 static volatile sig_atomic_t delay_ms;
+static int slow_ms, later_ms;
 static bool resetting;
 static const char *own_name;
 static char *answer; /* MAX_ANSWER bytes that begin with the name */
 
-static void on_recover(int number)
+static void on_signal(int number)
 {
-	(void)number;
-	delay_ms = 0;
+	delay_ms = number == SIGUSR1 ? later_ms : slow_ms;
 }
 
 static void *serve_connection(void *arg)
@@ -149,8 +149,8 @@ static int serve(int argc, char **argv)
 	int letter, on = 1;
 
 	while ((letter = getopt(argc, argv, "+d:r")) >= 0) {
-		if (letter == 'd')
-			delay_ms = atoi(optarg);
+		if (letter == 'd' && sscanf(optarg, "%d,%d", &slow_ms, &later_ms) >= 1)
+			delay_ms = slow_ms;
 		else if (letter == 'r')
 			resetting = true;
 		else
@@ -164,7 +164,8 @@ static int serve(int argc, char **argv)
 		die("out of memory", "");
 	memset(answer, ' ', MAX_ANSWER);
 	memcpy(answer, own_name, strlen(own_name));
-	signal(SIGUSR1, on_recover);
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	for (int i = optind + 1; i < argc; i++) {
 		struct place place;
 		int fd;
@@ -225,6 +226,7 @@ struct asker {
 	const struct asking *asking;
 	pthread_t thread;
 	uint64_t turns, failures, first_ns; /* turn-arounds, and the time to their first bytes */
+	uint64_t misdirected;		    /* answers that are not what one server says */
 	uint64_t *took_ns;
 	struct {
 		char text[NAME_LENGTH];
@@ -246,13 +248,28 @@ static void note_name(struct asker *asker, const char *data)
 	}
 }
 
+/* A name, and spaces behind it: no byte of another answer, none lost, none twice. */
+static bool is_answer(const char *data, size_t length, const char *name, size_t name_length)
+{
+	size_t own = name_length < length ? name_length : length;
+
+	if (memcmp(data, name, own))
+		return false;
+	for (size_t i = own; i < length; i++) {
+		if (data[i] != ' ')
+			return false;
+	}
+	return true;
+}
+
 /* One turn-around: all requests at once, then all answers. */
 static bool turn_around(struct asker *asker, int fd, char *buffer)
 {
 	const struct asking *asking = asker->asking;
 	char requests[MAX_PIPELINE * REQUEST_SIZE] = "";
-	size_t total = asking->size * asking->pipeline, left;
+	char name[NAME_LENGTH];
 	uint64_t begin = now_ns();
+	size_t length;
 	ssize_t got;
 
 	for (unsigned i = 0; i < asking->pipeline; i++)
@@ -263,13 +280,16 @@ static bool turn_around(struct asker *asker, int fd, char *buffer)
 	if (got <= 0)
 		return false;
 	asker->first_ns += now_ns() - begin;
-	left = total - (size_t)got;
+	if (!read_all(fd, buffer + got, asking->size - (size_t)got))
+		return false;
+	/* All answers of a connection are one server's. */
+	length = strcspn(buffer, " ");
+	snprintf(name, sizeof(name), "%.*s", (int)length, buffer);
 	note_name(asker, buffer);
-	while (left) {
-		got = recv(fd, buffer, left < asking->size ? left : asking->size, 0);
-		if (got <= 0)
+	for (unsigned i = 0; i < asking->pipeline; i++) {
+		if (i && !read_all(fd, buffer, asking->size))
 			return false;
-		left -= (size_t)got;
+		asker->misdirected += !is_answer(buffer, asking->size, name, strlen(name));
 	}
 	return true;
 }
@@ -278,7 +298,7 @@ static void *ask_thread(void *arg)
 {
 	struct asker *asker = arg;
 	const struct asking *asking = asker->asking;
-	char *buffer = malloc(asking->size);
+	char *buffer = calloc(1, asking->size + 1);
 	int fd = -1;
 
 	if (!buffer)
@@ -334,11 +354,12 @@ static void print_names(struct asker *askers, int n_threads)
 
 static void ask_report(struct asker *askers, int n_threads, double seconds)
 {
-	uint64_t turns = 0, failures = 0, first_ns = 0, *all;
+	uint64_t turns = 0, failures = 0, misdirected = 0, first_ns = 0, total_ns = 0, *all;
 
 	for (int i = 0; i < n_threads; i++) {
 		turns += askers[i].turns;
 		failures += askers[i].failures;
+		misdirected += askers[i].misdirected;
 		first_ns += askers[i].first_ns;
 	}
 	all = calloc(turns + 1, sizeof(*all));
@@ -349,14 +370,16 @@ static void ask_report(struct asker *askers, int n_threads, double seconds)
 		memcpy(all + turns, askers[i].took_ns, askers[i].turns * sizeof(*all));
 		turns += askers[i].turns;
 	}
+	for (uint64_t i = 0; i < turns; i++)
+		total_ns += all[i];
 	qsort(all, turns, sizeof(*all), compare_times);
-	printf("{\"requests\":%llu,\"failures\":%llu,\"misdirected\":0,\"first_byte_us\":%.1f,\"p50_us\":%."
-	       "1f,"
-	       "\"p99_us\":%.1f,\"p999_us\":%.1f,\"per_second\":%.0f,",
-	       (unsigned long long)turns, (unsigned long long)failures,
-	       turns ? (double)first_ns / (double)turns / 1e3 : 0, (double)all[turns / 2] / 1e3,
-	       (double)all[turns * 99 / 100] / 1e3, (double)all[turns * 999 / 1000] / 1e3,
-	       (double)turns / seconds);
+	printf("{\"requests\":%llu,\"failures\":%llu,\"misdirected\":%llu,", (unsigned long long)turns,
+	       (unsigned long long)failures, (unsigned long long)misdirected);
+	printf("\"first_byte_us\":%.1f,\"mean_us\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,",
+	       turns ? (double)first_ns / (double)turns / 1e3 : 0,
+	       turns ? (double)total_ns / (double)turns / 1e3 : 0, (double)all[turns / 2] / 1e3,
+	       (double)all[turns * 99 / 100] / 1e3, (double)all[turns * 999 / 1000] / 1e3);
+	printf("\"per_second\":%.0f,", (double)turns / seconds);
 	print_names(askers, n_threads);
 	printf("}\n");
 	free(all);

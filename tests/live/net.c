@@ -27,6 +27,7 @@ static const char usage[] =
 	"usage: net do KIND STEP...\n"
 	"         acts on one socket and prints a line for each step:\n"
 	"           bind=A/P connect=A/P unspec peer ask send=A/P recv mmsg=A/P/COUNT nonblock wait\n"
+	"           fastopen=A/P (connects with a byte of data in the SYN, where the server takes it)\n"
 	"           socket (a new one)  within=MS (was the last step quick?)  pause (until a line on stdin)\n"
 	"       net load [-u] [-c COUNT] [-d SECONDS] [-r RATE] [-a PREFIX,...] KIND ADDRESS/PORT\n"
 	"         asks over a new socket each time, until COUNT, SECONDS or SIGTERM, and prints a line of "
@@ -245,7 +246,9 @@ static void step_address(struct actor *a, const char *what, const char *value)
 	else if (!strcmp(what, "bind"))
 		error = check(bind(a->fd, &place.any, place.length));
 	else
-		error = check((int)sendto(a->fd, "?", 1, MSG_NOSIGNAL, &place.any, place.length));
+		error = check((int)sendto(a->fd, "?", 1,
+					  MSG_NOSIGNAL | (strcmp(what, "fastopen") ? 0 : MSG_FASTOPEN),
+					  &place.any, place.length));
 	printf("%s %s\n", what, result(error));
 }
 
@@ -286,7 +289,8 @@ static void step(struct actor *a, char *word)
 		step_within(a, value);
 	else if (value && !strcmp(word, "mmsg"))
 		step_mmsg(a, value);
-	else if (value && (!strcmp(word, "connect") || !strcmp(word, "bind") || !strcmp(word, "send")))
+	else if (value && (!strcmp(word, "connect") || !strcmp(word, "bind") || !strcmp(word, "send") ||
+			   !strcmp(word, "fastopen")))
 		step_address(a, word, value);
 	else if (!strcmp(word, "peer"))
 		step_peer(a);

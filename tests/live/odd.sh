@@ -7,6 +7,7 @@
 . "${BASH_SOURCE[0]%/*}/assert.sh"
 
 EXCHANGE=${EXCHANGE:-$ROOT/build/live/exchange}
+SERVE=${SERVE:-$ROOT/build/live/serve}
 ODD_PORTS="http/TCP/80/7000"
 declare -A ODD=()
 
@@ -24,6 +25,28 @@ odd_end() {
 	kill -KILL "${ODD[$1]}"
 	wait "${ODD[$1]}" 2>/dev/null || true
 }
+
+# moody POD [MOOD]: the same port, by a server whose mood can be changed: mood POD MOOD; `serve` lists the moods.
+moody() {
+	local pod=$1 out=$LAB/tmp/odd-$1
+	rm -f "$out"
+	echo "${2:-answer}" >"$out.mood"
+	pod_start "$pod" "$out" "$SERVE" -m "$out.mood" "$pod" "tcp/$(pod_ip4 "$pod")/7000" "tcp/$(pod_ip6 "$pod")/7000"
+	ODD[$pod]=$STARTED
+	wait_for 5 file_has "$out" serving || fail "$pod does not serve: $(<"$out.err")"
+}
+
+# Returns when the server has said that it is so now.
+mood() {
+	local out=$LAB/tmp/odd-$1 lines
+	lines=$(wc -l <"$out")
+	echo "$2" >"$out.mood"
+	kill -HUP "${ODD[$1]}"
+	wait_for 5 has_lines "$out" $((lines + 1)) || fail "$1 does not change its mood: $(<"$out.err")"
+	is "$(tail -n 1 "$out")" "now $2" "mood of $1"
+}
+
+has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 # expose_odd NAME NUMBER "OPTION..." POD...
 expose_odd() {
