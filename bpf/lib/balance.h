@@ -9,7 +9,7 @@ enum {
 	/* With a tenth of the endpoints out, one pick in 100,000 needs more. */
 	MAX_DRAWS = 5,
 	/* Then the list is walked for so long. */
-	MAX_WALK = 16,
+	MAX_WALK = 128,
 };
 
 /*
@@ -18,6 +18,12 @@ enum {
  */
 uint64_t weft_balance(uint64_t list, uint64_t size, uint64_t how);
 uint64_t weft_draw(uint64_t list, uint64_t size, uint64_t how, uint32_t tolerance, uint64_t chance);
+
+/*
+ * The next endpoint of the list that can be used, from a place chosen by chance; failing that, one that is at least
+ * not drained. Zero if there is none.
+ */
+uint64_t weft_walk(uint64_t list, uint64_t size, uint64_t how);
 
 /* list: id and generation; size: slot_count and endpoint_count; how: decay_ms, algorithm and panic_percent */
 #define PACKED_ID(list) ((uint32_t)(list))
@@ -244,33 +250,6 @@ static __attribute__((noinline)) uint32_t balance_tolerance(uint64_t list, uint6
 	return 0;
 }
 
-/*
- * The next endpoint of the list that can be used, from a place chosen by chance; failing that, one that is at least
- * not drained. Zero if there is none.
- */
-static __attribute__((noinline)) uint64_t balance_walk(uint64_t list, uint64_t size, uint64_t how)
-{
-	struct slot_key key = { .service = PACKED_ID(list), .generation = PACKED_GENERATION(list) };
-	uint32_t count = PACKED_ENDPOINTS(size), found = ~0u, i, start;
-	struct slot_row *slot;
-
-	if (!count)
-		return 0;
-	start = pick_column(count, bpf_get_prandom_u32());
-	for (i = 0; i < MAX_WALK; i++) {
-		uint32_t place = (start + i) % count;
-		int bits = weft_census_look(key.service, key.generation, place, PACKED_ALGORITHM(how));
-
-		if (bits & (CENSUS_AVAILABLE | CENSUS_EJECTED))
-			found = place;
-		if (bits & CENSUS_AVAILABLE)
-			break;
-	}
-	key.slot = found;
-	slot = bpf_map_lookup_elem(&slots, &key);
-	return slot ? pick_member(slot, PACKED_ALGORITHM(how)) : 0;
-}
-
 static __attribute__((noinline)) void balance_note(uint64_t list, uint64_t how, const struct pick *pick)
 {
 	struct member_key key = { .endpoint = pick->endpoint, .service = PACKED_ID(list) };
@@ -322,7 +301,7 @@ static inline void balance_choose(uint64_t list, uint64_t size, uint64_t how, st
 			break;
 	}
 	if (i == MAX_DRAWS) {
-		walked = balance_walk(list, size, how);
+		walked = weft_walk(list, size, how);
 		if (walked)
 			ret->endpoint = walked;
 	}

@@ -52,7 +52,7 @@ static inline void connection_established(struct bpf_sock_ops *ctx)
 	if (!sock || !(sock->flags & SOCK_COUNTED))
 		return;
 	sock->flags = (sock->flags | SOCK_ESTABLISHED) & ~SOCK_FAILED;
-	sock->sent_bytes = ctx->bytes_acked; /* the SYN counts as one */
+	sock->sent_bytes = 1; /* TCP counts the SYN as a byte */
 	state = connection_endpoint(sock);
 	if (!state)
 		return;
@@ -197,6 +197,7 @@ static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
 	}
 	if (failure != FAILURE_NONE)
 		connection_failed(sock, state, failure);
-	else if (!ending.error && sock->flags & SOCK_ESTABLISHED && !(sock->flags & SOCK_FAILED))
+	else if (answered || ending.fin_received)
+		/* One that was given up before the endpoint had said anything tells nothing. */
 		health_succeeded(sock, state);
 }

@@ -211,24 +211,6 @@ fate_not_ready() {
 	go_on
 }
 
-# An endpoint that is in no list for a moment, as when Kubernetes moves it from one slice to another.
-fate_listed_again() {
-	expose_odd web 105 "" a1
-	odd a1
-	agent_up 1
-	hold c1 held 3 "$(vip4 105)/80"
-	is "$(of web a1 connections)" 3
-	pods_yaml web "$ODD_PORTS" "" b1 | put pods-web.yaml
-	# Before its row is taken away, which is some time later, it would only have been hidden.
-	wait_for 10 has_endpoint_rows 2 || fail "it is still in the kernel"
-	pods_yaml web "$ODD_PORTS" "" a1 b1 | put pods-web.yaml
-	await 1 web 2
-	is "$(sockets c1 a1)" 3 "connections that ss lists"
-	is "$(of web a1 connections)" 3 "after it was out of the lists"
-	let_go held
-	await_of web a1 connections 0
-}
-
 has_endpoint_rows() { [ "$(bpftool -j map dump pinned "$LAB_BPF/node1/endpoints" | jq length)" = "$1" ]; }
 
 # Data in the SYN is data.
@@ -369,7 +351,6 @@ test_add fate/killed fate_killed
 test_add fate/crowd fate_crowd
 test_add fate/service-goes fate_service_goes
 test_add fate/not-ready fate_not_ready
-test_add fate/listed-again fate_listed_again
 test_add fate/fast-open fate_fast_open
 test_add fate/adopted-mapped fate_adopted_mapped
 test_add fate/evicted-flows fate_evicted_flows
