@@ -46,14 +46,16 @@ __attribute__((noinline)) int weft_census_count(uint32_t service, uint32_t gener
 {
 	struct service_state *state = bpf_map_lookup_elem(&service_state, &service);
 	uint64_t epoch = census_epoch();
-	uint32_t i, bits, available = 0, drained = 0;
+	uint32_t i, bits, start, available = 0, drained = 0;
 
-	if (!state)
+	if (!state || !count)
 		return 0;
+	/* Of a long list a part, another one each time: what is out beyond it must not be overlooked for ever. */
+	start = count > MAX_COUNTED ? pick_column(count, bpf_get_prandom_u32()) : 0;
 	for (i = 0; i < MAX_COUNTED; i++) {
 		if (i >= count)
 			break;
-		bits = weft_census_look(service, generation, i, algorithm);
+		bits = weft_census_look(service, generation, (start + i) % count, algorithm);
 		available += bits & CENSUS_AVAILABLE;
 		drained += (bits & CENSUS_DRAINED) >> 1;
 	}

@@ -19,6 +19,6 @@ enum limits {
 
 	MAX_DRAINS = 65536,
 	EVENT_BYTES = 262144, /* of the ring buffer */
-	/* Endpoints of a service that are looked at when the available ones are counted; the rest are like them. */
-	MAX_COUNTED = 1024,
+	/* Of a service with more endpoints, so many are looked at to tell how many are available. */
+	MAX_COUNTED = 256,
 };

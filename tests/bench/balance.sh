@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # sudo tests/bench/balance.sh: one of five endpoints is ten times slower; what 20 clients notice of it under each
-# algorithm, side by side in one run, and again after it has recovered. Then what each algorithm and what measuring
-# costs.
+# algorithm, side by side in one run, and again after it has recovered. Then what the hooks cost, and what a
+# dying endpoint does.
 set -euo pipefail
 
 # shellcheck source=../live/odd.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../live/odd.sh"
 
 SECONDS_EACH=${SECONDS_EACH:-6}
-ROUNDS=${ROUNDS:-20} # of measured against unmeasured
 QUICK_MS=${QUICK_MS:-2}
 SLOW_MS=${SLOW_MS:-20}
 OUT=${OUT:-$ROOT/build/bench/balance.json}
@@ -22,7 +21,7 @@ usage() {
 		usage: sudo tests/bench/balance.sh
 
 		Prints tables, and writes them as JSON to OUT ($OUT).
-		SECONDS_EACH=$SECONDS_EACH, ROUNDS=$ROUNDS, QUICK_MS=$QUICK_MS and SLOW_MS=$SLOW_MS can be set otherwise.
+		SECONDS_EACH=$SECONDS_EACH, QUICK_MS=$QUICK_MS and SLOW_MS=$SLOW_MS can be set otherwise.
 	END
 }
 
@@ -99,20 +98,6 @@ measure_hooks() {
 	echo "$STATS_BEFORE" >"$STATS"
 }
 
-# Rates of 64-byte exchanges over one connection, measured and not, in turns.
-measure_measuring() {
-	local round
-	for ((round = 0; round < ROUNDS; round++)); do
-		for what in plain/20 measured/21; do
-			exchanges client -k -n 20000 "$(vip4 "${what#*/}")/80" |
-				jq -c --arg what "${what%/*}" --argjson round "$round" '{$what, $round, per_second, p50_us}'
-		done
-	done | jq -s 'def median: sort | .[length / 2 | floor];
-		[range(length / 2) as $i | (map(select(.round == $i)) | (.[] | select(.what == "measured")).per_second / (.[] | select(.what == "plain")).per_second)] as $ratios
-		| {rounds: ($ratios | length), ratio: ($ratios | median), least: ($ratios | min), most: ($ratios | max),
-		   plain_p50_us: (map(select(.what == "plain").p50_us) | median), measured_p50_us: (map(select(.what == "measured").p50_us) | median)}'
-}
-
 # An endpoint dies under the load of 20 clients: how many of their connections meet it before it is ejected?
 measure_dying() {
 	local i report
@@ -143,13 +128,12 @@ print_tables() {
 		(.load[] | "  \("\(.when), \(.algorithm)" | pad(24))\(.per_second | lpad(12))\(.p50_us | lpad(10))\(.p99_us | lpad(10))\(.p999_us | lpad(10))\("x\(.p99_us / $random | r(3))" | lpad(12))\("\(.slow_share | r(2)) %" | lpad(12))"),
 		"", "ns of a hook", (.hooks[] | "  \(.what | pad(24))connect4 \(.connect4 // "-" | lpad(5))  ingress \(.ingress | lpad(5))  sockops \(.sockops // "-" | lpad(5))"),
 		"", "an endpoint dies under 20 clients: connections of theirs that fail, those open at that moment with them",
-		(.dying[] | "  \(.algorithm | pad(24))\(.failures) of \(.requests)"),
-		"", "64-byte exchanges over one connection, measured against not: rate x\(.measuring.ratio | r(4)) (median of \(.measuring.rounds), \(.measuring.least | r(3)) to \(.measuring.most | r(3))), p50 \(.measuring.measured_p50_us) against \(.measuring.plain_p50_us) us"
+		(.dying[] | "  \(.algorithm | pad(24))\(.failures) of \(.requests)")
 	' "$1"
 }
 
 bench() {
-	local load hooks measuring dying
+	local load hooks dying
 	STATS_BEFORE=$(<"$STATS")
 	trap on_exit EXIT
 	trap 'exit 130' INT TERM HUP
@@ -157,13 +141,11 @@ bench() {
 	say "load, $((SECONDS_EACH * 12)) s"
 	serve_pods "$SLOW_MS"
 	load=$(measure_load | jq -sc .)
-	say "hooks and measuring"
+	say "hooks, and a dying endpoint"
 	hooks=$(measure_hooks | jq -sc .)
-	measuring=$(measure_measuring)
 	dying=$(measure_dying | jq -sc .)
 	mkdir -p "$(dirname "$OUT")"
-	jq -n --argjson load "$load" --argjson hooks "$hooks" --argjson measuring "$measuring" \
-		--argjson dying "$dying" '{$load, $hooks, $measuring, $dying}' >"$OUT"
+	jq -n --argjson load "$load" --argjson hooks "$hooks" --argjson dying "$dying" '{$load, $hooks, $dying}' >"$OUT"
 	print_tables "$OUT"
 	say "written to $OUT"
 }

@@ -35,7 +35,8 @@ agent_start() {
 
 agent_up() {
 	agent_start "$@"
-	if ! wait_for 10 file_has "$(agent_log "$1")" '^ready$'; then
+	# In an emulated machine the verifier takes seconds.
+	if ! wait_for 30 file_has "$(agent_log "$1")" '^ready$'; then
 		cat "$(agent_log "$1")" >&2
 		return 1
 	fi
