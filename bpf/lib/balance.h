@@ -12,6 +12,27 @@ enum {
 	MAX_WALK = 16,
 };
 
+/*
+ * Global functions: the verifier looks at each once, not on every road and at every turn that leads there. Only
+ * numbers go in and out of them, so a view is packed into three and a pick into one.
+ */
+uint64_t weft_balance(uint64_t list, uint64_t size, uint64_t how);
+uint64_t weft_draw(uint64_t list, uint64_t size, uint64_t how, uint32_t tolerance, uint64_t chance);
+
+/* list: id and generation; size: slot_count and endpoint_count; how: decay_ms, algorithm and panic_percent */
+#define PACKED_ID(list) ((uint32_t)(list))
+#define PACKED_GENERATION(list) ((uint32_t)((list) >> 32))
+#define PACKED_SLOTS(size) ((uint32_t)(size))
+#define PACKED_ENDPOINTS(size) ((uint32_t)((size) >> 32))
+#define PACKED_DECAY(how) ((uint32_t)(how))
+#define PACKED_ALGORITHM(how) ((uint32_t)((how) >> 32 & 0xff))
+#define PACKED_PANIC(how) ((uint32_t)((how) >> 40 & 0xff))
+
+enum {
+	PACK_ENDPOINT_BITS = 48,
+	PACK_FITNESS_BITS = 8,
+};
+
 /* Who may have a connection although nobody should, as the service has too little else. */
 enum tolerance {
 	TOLERATE_EJECTED = 1u << 0,
@@ -24,11 +45,11 @@ struct pick {
 	uint32_t met; /* in the draw, and passed over: enum tolerance */
 };
 
-static inline struct slot_row *balance_slot(const struct service_view *service, uint32_t slot)
+static inline struct slot_row *balance_slot(uint64_t list, uint32_t slot)
 {
 	struct slot_key key = {
-		.service = service->id,
-		.generation = service->generation,
+		.service = PACKED_ID(list),
+		.generation = PACKED_GENERATION(list),
 		.slot = slot,
 	};
 
@@ -40,27 +61,20 @@ static inline struct endpoint_state *balance_state(uint64_t endpoint)
 	return bpf_map_lookup_elem(&endpoint_state, &endpoint);
 }
 
-static inline uint32_t balance_tolerance(const struct service_view *service)
+static inline enum fitness balance_tolerate(enum fitness fitness, uint32_t tolerance)
 {
-	struct census census = {};
-
-	census_take(service->id, service->generation, service->endpoint_count, service->algorithm, &census);
-	if (census.listed == census.drained)
-		return TOLERATE_DRAINED;
-	if (eject_is_panic(census.listed - census.drained, census.available, service->panic_percent))
-		return TOLERATE_EJECTED;
-	return 0;
+	if (fitness == UNFIT_EJECTED && tolerance & TOLERATE_EJECTED)
+		return FIT_PANIC;
+	if (fitness == UNFIT_DRAINED && tolerance & TOLERATE_DRAINED)
+		return FIT_LAST;
+	return fitness;
 }
 
 /* May this connection have the endpoint? If not, `met` notes it. */
 static inline enum fitness balance_fitness(uint64_t endpoint, uint32_t tolerance, uint32_t *met)
 {
-	enum fitness fitness = weft_fitness(endpoint);
+	enum fitness fitness = balance_tolerate(weft_fitness(endpoint), tolerance);
 
-	if (fitness == UNFIT_EJECTED && tolerance & TOLERATE_EJECTED)
-		return FIT_PANIC;
-	if (fitness == UNFIT_DRAINED && tolerance & TOLERATE_DRAINED)
-		return FIT_LAST;
 	if (fitness == UNFIT_EJECTED)
 		*met |= TOLERATE_EJECTED;
 	if (fitness == UNFIT_DRAINED)
@@ -68,33 +82,35 @@ static inline enum fitness balance_fitness(uint64_t endpoint, uint32_t tolerance
 	return fitness;
 }
 
-static inline uint32_t balance_turn(const struct service_view *service)
+static inline uint32_t balance_turn(uint64_t list, uint64_t size)
 {
-	struct service_state *state = bpf_map_lookup_elem(&service_state, &service->id);
+	uint32_t id = PACKED_ID(list);
+	struct service_state *state = bpf_map_lookup_elem(&service_state, &id);
 	uint32_t cursor;
 
 	if (!state) {
 		count(REASON_CURSOR_MISSING);
-		return pick_column(service->slot_count, bpf_get_prandom_u32());
+		return pick_column(PACKED_SLOTS(size), bpf_get_prandom_u32());
 	}
 	bpf_spin_lock(&state->lock);
 	cursor = state->cursor++;
 	bpf_spin_unlock(&state->lock);
-	return cursor % service->slot_count;
+	return cursor % PACKED_SLOTS(size);
 }
 
 /* random and round_robin */
-static inline void balance_draw_one(const struct service_view *service, uint32_t tolerance, struct pick *ret)
+static inline void balance_draw_one(uint64_t list, uint64_t size, uint64_t how, uint32_t tolerance,
+				    struct pick *ret)
 {
-	uint32_t column = service->algorithm == ALGORITHM_ROUND_ROBIN
-				  ? balance_turn(service)
-				  : pick_column(service->slot_count, bpf_get_prandom_u32());
-	struct slot_row *slot = balance_slot(service, column);
+	uint32_t column = PACKED_ALGORITHM(how) == ALGORITHM_ROUND_ROBIN
+				  ? balance_turn(list, size)
+				  : pick_column(PACKED_SLOTS(size), bpf_get_prandom_u32());
+	struct slot_row *slot = balance_slot(list, column);
 
 	if (!slot)
 		return;
 	/* With equal weights a slot is wholly one endpoint's: no second number is drawn. */
-	if (slot->endpoint == slot->alias || service->algorithm == ALGORITHM_ROUND_ROBIN)
+	if (slot->endpoint == slot->alias || PACKED_ALGORITHM(how) == ALGORITHM_ROUND_ROBIN)
 		ret->endpoint = slot->endpoint;
 	else
 		ret->endpoint = pick_alias(slot, bpf_get_prandom_u32());
@@ -102,14 +118,14 @@ static inline void balance_draw_one(const struct service_view *service, uint32_t
 }
 
 /* The two endpoints of a draw. For least_conn the first is drawn by weight, so that shares are right at rest. */
-static inline bool balance_draw_pair(const struct service_view *service, struct candidate *first,
-				     struct candidate *second)
+static inline bool balance_draw_pair(uint64_t list, uint64_t size, uint64_t how, uint64_t chance,
+				     struct candidate *first, struct candidate *second)
 {
-	uint32_t column = pick_column(service->slot_count, bpf_get_prandom_u32());
-	uint32_t other = pick_other(column, service->slot_count, bpf_get_prandom_u32());
-	struct slot_row *slot = balance_slot(service, column);
-	struct slot_row *other_slot = balance_slot(service, other);
-	struct member_key key = { .service = service->id };
+	uint32_t column = pick_column(PACKED_SLOTS(size), (uint32_t)chance);
+	uint32_t other = pick_other(column, PACKED_SLOTS(size), chance >> 32);
+	struct slot_row *slot = balance_slot(list, column);
+	struct slot_row *other_slot = balance_slot(list, other);
+	struct member_key key = { .service = PACKED_ID(list) };
 	struct member_row *member;
 
 	if (!slot || !other_slot)
@@ -118,7 +134,7 @@ static inline bool balance_draw_pair(const struct service_view *service, struct 
 	first->weight = slot->weight;
 	second->endpoint = other_slot->endpoint;
 	second->weight = other_slot->weight;
-	if (service->algorithm != ALGORITHM_LEAST_CONN || slot->endpoint == slot->alias)
+	if (PACKED_ALGORITHM(how) != ALGORITHM_LEAST_CONN || slot->endpoint == slot->alias)
 		return true;
 	key.endpoint = pick_alias(slot, bpf_get_prandom_u32());
 	if (key.endpoint == slot->endpoint)
@@ -133,15 +149,14 @@ static inline bool balance_draw_pair(const struct service_view *service, struct 
 	return true;
 }
 
-static inline struct response_state *balance_response(const struct service_view *service, uint64_t endpoint)
+static inline struct response_state *balance_response(uint64_t list, uint64_t endpoint)
 {
-	struct member_key key = { .endpoint = endpoint, .service = service->id };
+	struct member_key key = { .endpoint = endpoint, .service = PACKED_ID(list) };
 
 	return bpf_map_lookup_elem(&response_state, &key);
 }
 
-static inline void balance_weigh(const struct service_view *service, uint64_t now_ns,
-				 struct candidate *candidate)
+static inline void balance_weigh(uint64_t list, uint64_t how, uint64_t now_ns, struct candidate *candidate)
 {
 	struct endpoint_state *state = balance_state(candidate->endpoint);
 	struct response_state *response;
@@ -149,22 +164,23 @@ static inline void balance_weigh(const struct service_view *service, uint64_t no
 	candidate->live = state ? state->live : 0;
 	candidate->connect_ns = state ? state->connect_ns : 0;
 	candidate->response_ns = 0;
-	if (service->algorithm == ALGORITHM_EWMA) {
-		response = balance_response(service, candidate->endpoint);
+	if (PACKED_ALGORITHM(how) == ALGORITHM_EWMA) {
+		response = balance_response(list, candidate->endpoint);
 		if (response)
-			candidate->response_ns = pick_forgiven(response, now_ns, service->decay_ms);
+			candidate->response_ns = pick_forgiven(response, now_ns, PACKED_DECAY(how));
 	}
 }
 
 /* least_conn and ewma */
-static inline void balance_draw_two(const struct service_view *service, uint32_t tolerance, struct pick *ret)
+static inline void balance_draw_two(uint64_t list, uint64_t size, uint64_t how, uint32_t tolerance,
+				    uint64_t chance, struct pick *ret)
 {
-	uint64_t now_ns = service->algorithm == ALGORITHM_EWMA ? bpf_ktime_get_ns() : 0;
+	uint64_t now_ns = PACKED_ALGORITHM(how) == ALGORITHM_EWMA ? bpf_ktime_get_ns() : 0;
 	struct candidate first = {}, second = {};
 	enum fitness fitness;
 	bool better;
 
-	if (!balance_draw_pair(service, &first, &second))
+	if (!balance_draw_pair(list, size, how, chance, &first, &second))
 		return;
 	ret->endpoint = first.endpoint;
 	ret->fitness = balance_fitness(first.endpoint, tolerance, &ret->met);
@@ -173,9 +189,9 @@ static inline void balance_draw_two(const struct service_view *service, uint32_t
 	fitness = balance_fitness(second.endpoint, tolerance, &ret->met);
 	if (!is_fit(fitness))
 		return;
-	balance_weigh(service, now_ns, &first);
-	balance_weigh(service, now_ns, &second);
-	if (service->algorithm == ALGORITHM_EWMA)
+	balance_weigh(list, how, now_ns, &first);
+	balance_weigh(list, how, now_ns, &second);
+	if (PACKED_ALGORITHM(how) == ALGORITHM_EWMA)
 		better = pick_cheaper(&second, &first);
 	else
 		better = pick_less_loaded(&second, &first);
@@ -185,71 +201,118 @@ static inline void balance_draw_two(const struct service_view *service, uint32_t
 	}
 }
 
-/*
- * Not inlined: the compiler lays out a large loop so that it falls into its own head from above, which older
- * verifiers (6.1) refuse.
- */
-static __attribute__((noinline)) void balance_draw(const struct service_view *service, uint32_t tolerance,
-						   struct pick *ret)
+/* Two choices, where there are two. */
+static inline bool is_of_two(uint64_t size, uint64_t how)
 {
-	bool two = service->algorithm == ALGORITHM_LEAST_CONN || service->algorithm == ALGORITHM_EWMA;
+	return (PACKED_ALGORITHM(how) == ALGORITHM_LEAST_CONN || PACKED_ALGORITHM(how) == ALGORITHM_EWMA) &&
+	       PACKED_SLOTS(size) > 1;
+}
 
-	if (two && service->slot_count > 1)
-		balance_draw_two(service, tolerance, ret);
+static inline void balance_draw(uint64_t list, uint64_t size, uint64_t how, uint32_t tolerance,
+				uint64_t chance, struct pick *ret)
+{
+	if (is_of_two(size, how))
+		balance_draw_two(list, size, how, tolerance, chance, ret);
 	else
-		balance_draw_one(service, tolerance, ret);
+		balance_draw_one(list, size, how, tolerance, ret);
+}
+
+static inline uint64_t pick_pack(const struct pick *pick)
+{
+	return pick->endpoint | (uint64_t)pick->fitness << PACK_ENDPOINT_BITS |
+	       (uint64_t)pick->met << (PACK_ENDPOINT_BITS + PACK_FITNESS_BITS);
+}
+
+static inline void pick_unpack(uint64_t packed, struct pick *ret)
+{
+	ret->endpoint = packed & ((1ull << PACK_ENDPOINT_BITS) - 1);
+	ret->fitness = packed >> PACK_ENDPOINT_BITS & ((1 << PACK_FITNESS_BITS) - 1);
+	ret->met = packed >> (PACK_ENDPOINT_BITS + PACK_FITNESS_BITS);
+}
+
+/* Not inlined, as others below: all frames of a chain of calls share 512 bytes of stack. */
+static __attribute__((noinline)) uint32_t balance_tolerance(uint64_t list, uint64_t size, uint64_t how)
+{
+	struct census census = {};
+
+	census_take(PACKED_ID(list), PACKED_GENERATION(list), PACKED_ENDPOINTS(size), PACKED_ALGORITHM(how),
+		    &census);
+	if (census.listed == census.drained)
+		return TOLERATE_DRAINED;
+	if (eject_is_panic(census.listed - census.drained, census.available, PACKED_PANIC(how)))
+		return TOLERATE_EJECTED;
+	return 0;
 }
 
 /*
  * The next endpoint of the list that can be used, from a place chosen by chance; failing that, one that is at least
- * not drained.
+ * not drained. Zero if there is none.
  */
-static inline void balance_walk(const struct service_view *service, struct pick *pick)
+static __attribute__((noinline)) uint64_t balance_walk(uint64_t list, uint64_t size, uint64_t how)
 {
-	uint32_t start = pick_column(service->endpoint_count, bpf_get_prandom_u32());
-	uint32_t found = ~0u;
+	struct slot_key key = { .service = PACKED_ID(list), .generation = PACKED_GENERATION(list) };
+	uint32_t count = PACKED_ENDPOINTS(size), found = ~0u, i, start;
 	struct slot_row *slot;
-	uint32_t i;
 
+	if (!count)
+		return 0;
+	start = pick_column(count, bpf_get_prandom_u32());
 	for (i = 0; i < MAX_WALK; i++) {
-		uint32_t place = (start + i) % service->endpoint_count;
-		int bits = weft_census_look(service->id, service->generation, place, service->algorithm);
+		uint32_t place = (start + i) % count;
+		int bits = weft_census_look(key.service, key.generation, place, PACKED_ALGORITHM(how));
 
-		if (bits & CENSUS_AVAILABLE) {
+		if (bits & (CENSUS_AVAILABLE | CENSUS_EJECTED))
 			found = place;
+		if (bits & CENSUS_AVAILABLE)
 			break;
-		}
-		if (bits & CENSUS_EJECTED)
-			found = place;
 	}
-	slot = balance_slot(service, found);
-	if (slot) {
-		pick->endpoint = pick_member(slot, service->algorithm);
-		pick->fitness = FIT;
-	}
+	key.slot = found;
+	slot = bpf_map_lookup_elem(&slots, &key);
+	return slot ? pick_member(slot, PACKED_ALGORITHM(how)) : 0;
 }
 
-/*
- * Chooses; slot_count is not zero. What is drawn last is taken, whatever it is: an endpoint that may be dead is
- * better than none.
- */
-static inline void balance_choose(const struct service_view *service, struct pick *ret)
+static __attribute__((noinline)) void balance_note(uint64_t list, uint64_t how, const struct pick *pick)
 {
+	struct member_key key = { .endpoint = pick->endpoint, .service = PACKED_ID(list) };
 	struct response_state *response;
+
+	if (pick->fitness == FIT_PROBE)
+		count(REASON_PROBED);
+	else if (pick->fitness == FIT_PANIC)
+		count(REASON_PANIC);
+	else if (pick->fitness == FIT_LAST)
+		count(REASON_DRAINED_USED);
+	if (PACKED_ALGORITHM(how) != ALGORITHM_EWMA)
+		return;
+	response = bpf_map_lookup_elem(&response_state, &key);
+	if (response)
+		response->chosen_ns = bpf_ktime_get_ns();
+}
+
+/* What is drawn last is taken, whatever it is: an endpoint that may be dead is better than none. */
+static inline void balance_choose(uint64_t list, uint64_t size, uint64_t how, struct pick *ret)
+{
+	uint64_t chance = 0, walked;
 	uint32_t i, tolerance = 0;
-	bool counted = false;
+	bool counted = false, again = false;
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < MAX_DRAWS; i++) {
-		ret->met = 0;
-		balance_draw(service, tolerance, ret);
+		/* What is tolerated now takes part in the same draw, else the others would have a second chance. */
+		if (!again)
+			chance = bpf_get_prandom_u32() | (uint64_t)bpf_get_prandom_u32() << 32;
+		again = false;
+		pick_unpack(weft_draw(list, size, how, tolerance, chance), ret);
 		if (!ret->endpoint)
-			break;
+			return;
 		if (ret->met && !counted) {
 			counted = true;
-			tolerance = balance_tolerance(service);
-			if (tolerance)
+			tolerance = balance_tolerance(list, size, how);
+			again = tolerance & ret->met && is_of_two(size, how);
+			if (again)
 				continue;
+			ret->fitness = balance_tolerate(ret->fitness, tolerance);
+			ret->met &= ~tolerance;
 		}
 		if (ret->met & TOLERATE_EJECTED)
 			count(REASON_EJECTED_AVOIDED);
@@ -258,36 +321,20 @@ static inline void balance_choose(const struct service_view *service, struct pic
 		if (is_fit(ret->fitness))
 			break;
 	}
-	if (i == MAX_DRAWS && service->endpoint_count)
-		balance_walk(service, ret);
-	if (ret->fitness == FIT_PROBE)
-		count(REASON_PROBED);
-	else if (ret->fitness == FIT_PANIC)
-		count(REASON_PANIC);
-	else if (ret->fitness == FIT_LAST)
-		count(REASON_DRAINED_USED);
-	if (service->algorithm == ALGORITHM_EWMA) {
-		response = balance_response(service, ret->endpoint);
-		if (response)
-			response->chosen_ns = bpf_ktime_get_ns();
+	if (i == MAX_DRAWS) {
+		walked = balance_walk(list, size, how);
+		if (walked)
+			ret->endpoint = walked;
 	}
+	balance_note(list, how, ret);
 }
-
-/*
- * The choice behind a global function, which the verifier looks at once, not on each road that leads to it. Only
- * numbers can go in and out: two fields of the row in each, and the endpoint with a bit for a probe.
- */
-uint64_t weft_balance(uint64_t list, uint64_t size, uint64_t how);
-
-#define PICK_PROBE (1ull << 63)
 
 static inline void balance(const struct service_view *service, struct pick *ret)
 {
-	uint64_t chosen = weft_balance(service->id | (uint64_t)service->generation << 32,
-				       service->slot_count | (uint64_t)service->endpoint_count << 32,
-				       service->decay_ms | (uint64_t)service->algorithm << 32 |
-					       (uint64_t)service->panic_percent << 40);
+	uint64_t list = service->id | (uint64_t)service->generation << 32;
+	uint64_t size = service->slot_count | (uint64_t)service->endpoint_count << 32;
+	uint64_t how = service->decay_ms | (uint64_t)service->algorithm << 32 |
+		       (uint64_t)service->panic_percent << 40;
 
-	ret->endpoint = chosen & ~PICK_PROBE;
-	ret->fitness = chosen & PICK_PROBE ? FIT_PROBE : FIT;
+	pick_unpack(weft_balance(list, size, how), ret);
 }

@@ -35,9 +35,9 @@ static inline uint64_t pick_member(const struct slot_row *slot, enum algorithm a
 /* What the algorithms of two choices weigh. */
 struct candidate {
 	uint64_t endpoint;
-	uint64_t live;
 	uint64_t connect_ns;  /* zero: not known */
 	uint64_t response_ns; /* forgiven by decay; zero: not known */
+	uint32_t live;
 	uint32_t weight;
 };
 
@@ -51,7 +51,7 @@ enum {
 /* The power of two choices (M. Mitzenmacher, IEEE TPDS 12(10), 2001), over live connections / weight. */
 static inline bool pick_less_loaded(const struct candidate *a, const struct candidate *b)
 {
-	return a->live * b->weight < b->live * a->weight;
+	return (uint64_t)a->live * b->weight < (uint64_t)b->live * a->weight;
 }
 
 static inline uint64_t pick_cost(uint64_t time_ns, uint64_t live)

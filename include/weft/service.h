@@ -81,7 +81,7 @@ struct slot_row {
 };
 
 /*
- * Map `endpoints`, key: endpoint id, 64 bits, counts up from 1 and is never used again. Written once. The
+ * Map `endpoints`, key: endpoint id, counts up from 1 and is never used again; it stays below 2^48. Written once. The
  * identity is address, port, protocol and pod: an address that another pod took over is another endpoint.
  */
 struct endpoint_row {

@@ -25,7 +25,7 @@ Test(load, live_connections_are_seen_by_weight)
 		{ { 0, 1 }, { 1, 1 }, false },	       { { 3, 1 }, { 3, 1 }, false },
 		{ { 4, 1 }, { 3, 1 }, true },	       { { 1, 3 }, { 1, 3 }, false },
 		{ { 1, 2 }, { 1, 3 }, true },	       { { 0, 0 }, { 1, 65535 }, false },
-		{ { 1ull << 40, 1 }, { 1, 1 }, true },
+		{ { 1ull << 30, 1 }, { 1, 1 }, true },
 	};
 	struct fixture f = fixture_open();
 
@@ -61,8 +61,8 @@ Test(load, cost_is_time_by_connections_by_weight)
 		{ { 1, 0 }, { 0, 0 }, { 1, 2 }, { 1, 1 }, false },
 		{ { 10, 0 }, { 0, 0 }, { 0, 1 }, { 1, 1 }, false },
 		/* The largest of numbers do not turn around. */
-		{ { 1ull << 40, 1 }, { 1ull << 60, 0 }, { 0, 0 }, { 65535, 65535 }, true },
-		{ { 1, 1ull << 40 }, { 0, 1ull << 60 }, { 0, 0 }, { 65535, 65535 }, false },
+		{ { 1ull << 40, 1 }, { 1ull << 30, 0 }, { 0, 0 }, { 65535, 65535 }, true },
+		{ { 1, 1ull << 40 }, { 0, 1ull << 30 }, { 0, 0 }, { 65535, 65535 }, false },
 	};
 	struct fixture f = fixture_open();
 
