@@ -295,7 +295,7 @@ verdict_many_drained() {
 	await_v4 60
 	for ((i = 1; i <= 40; i++)); do weft 1 drain "10.245.55.$i" >/dev/null; done
 	mark 1
-	clean "$(load c1 -c 500 tcp4 "$(vip4 55)/80" | tee "$LAB/tmp/report")" 500
+	clean "$(load c1 -c 2000 tcp4 "$(vip4 55)/80" | tee "$LAB/tmp/report")" 2000
 	is "$(jq -c '[.by_name | to_entries[] | select((.key | split(".")[3] | tonumber) <= 40) | .value] | add // 0' "$LAB/tmp/report")" 0 		"connections to drained endpoints"
 	counts 1 drained_used 0
 }
