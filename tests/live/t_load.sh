@@ -175,8 +175,9 @@ load_weights() {
 	put_service web 100 "$ODD_PORTS" "lb=$algorithm"
 	pods_yaml web@light "$ODD_PORTS" 1 a1 | put pods-web@light.yaml
 	pods_yaml web@heavy "$ODD_PORTS" 3 a2 | put pods-web@heavy.yaml
-	odd a1 -d 3
-	odd a2 -d 3
+	# Long beside what a busy machine adds to it.
+	odd a1 -d 20
+	odd a2 -d 20
 	agent_up 1
 	hold c1 held 80 "$(vip4 100)/80"
 	between "$(of web a1 connections)" $((20 - slack)) $((20 + slack)) "connections of weight 1 of 4"
