@@ -5,8 +5,10 @@
 # dying endpoint does.
 set -euo pipefail
 
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=../live/odd.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../live/odd.sh"
+. "$LIVE/odd.sh"
 
 SECONDS_EACH=${SECONDS_EACH:-6}
 QUICK_MS=${QUICK_MS:-2}
@@ -150,18 +152,4 @@ bench() {
 	say "written to $OUT"
 }
 
-case ${1-} in
-'') ;;
--h | --help)
-	usage
-	exit 0
-	;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
-[ "$(id -u)" = 0 ] || die "must be run as root"
-[ -x "$WEFT" ] || die "there is no $WEFT; build first: make all tests"
-[ -x "$EXCHANGE" ] || die "there is no $EXCHANGE; build first: make all tests"
-bench
+bench_main "$WEFT" "$EXCHANGE" -- "$@"

@@ -7,8 +7,8 @@
 #   nanoseconds of each hook; time from a renamed file to the first connect that sees it
 set -euo pipefail
 
-# shellcheck source=../live/mesh.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../live/mesh.sh"
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 NET=$ROOT/build/live/net
 ROUNDS=${ROUNDS:-15}
@@ -174,18 +174,4 @@ bench() {
 	say "written to $OUT"
 }
 
-case ${1-} in
-'') ;;
--h | --help)
-	usage
-	exit 0
-	;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
-[ "$(id -u)" = 0 ] || die "must be run as root"
-[ -x "$WEFT" ] || die "there is no $WEFT; build first: make all tests"
-[ -x "$NET" ] || die "there is no $NET; build first: make all tests"
-bench
+bench_main "$WEFT" "$NET" -- "$@"

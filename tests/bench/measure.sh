@@ -6,8 +6,8 @@
 #   one that is not measured, and straight to the endpoint from a cgroup without weft (bare), in short rounds by turns
 set -euo pipefail
 
-# shellcheck source=../live/mesh.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../live/mesh.sh"
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 EXCHANGE=$ROOT/build/live/exchange
 ROUNDS=${ROUNDS:-21}
@@ -105,18 +105,4 @@ bench() {
 	say "written to $OUT"
 }
 
-case ${1-} in
-'') ;;
--h | --help)
-	usage
-	exit 0
-	;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
-[ "$(id -u)" = 0 ] || die "must be run as root"
-[ -x "$WEFT" ] || die "there is no $WEFT; build first: make all tests"
-[ -x "$EXCHANGE" ] || die "there is no $EXCHANGE; build first: make all tests"
-bench
+bench_main "$WEFT" "$EXCHANGE" -- "$@"
