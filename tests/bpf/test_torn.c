@@ -38,7 +38,7 @@ static void *write_rows(void *arg)
 	return NULL;
 }
 
-Test(torn, two_million_look_ups_see_whole_rows, .timeout = 120)
+Test(torn, two_million_look_ups_see_whole_rows, .timeout = 300)
 {
 	struct fixture f = fixture_open();
 	struct writer writer = { .fixture = &f, .key = fixture_key("10.96.0.1", 80) };

@@ -5,7 +5,7 @@ set -euo pipefail
 
 CORE=('connect/*' 'equal-addresses/tcp4' 'reconnect/udpm' 'sendto/*' 'sendmmsg/udp4' 'eight*/udp4'
 	'choice-sticks/udp6' 'endpoint-added/tcp4' 'affinity/tcp4' 'restart-sends-difference' 'without-[sb]*' 'without-health'
-	'health/refused-tcp[46]' 'health/back-tcp4' 'health/reset-tcp6' 'health/timed-out' 'load/shared' 'load/flows-udp4'
+	'health/refused-tcp[46]' 'health/reset-tcp6' 'health/timed-out' 'load/shared' 'load/flows-udp4'
 	'load/least-conn' 'load/response-short' 'drain/by-hand-tcp6')
 
 has() { build/weft check -o json | jq -e --arg feature "$1" 'any(.feature == $feature and .on)' >/dev/null; }
