@@ -7,8 +7,8 @@
 #   nanoseconds of each hook; time from a renamed file to the first connect that sees it
 set -euo pipefail
 
-# shellcheck source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=bench.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bench.sh"
 
 NET=$ROOT/build/live/net
 ROUNDS=${ROUNDS:-15}

@@ -6,8 +6,8 @@
 #   one that is not measured, and straight to the endpoint from a cgroup without weft (bare), in short rounds by turns
 set -euo pipefail
 
-# shellcheck source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=bench.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bench.sh"
 
 EXCHANGE=$ROOT/build/live/exchange
 ROUNDS=${ROUNDS:-21}
