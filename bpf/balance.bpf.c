@@ -14,7 +14,6 @@ __attribute__((noinline)) uint64_t weft_draw(uint64_t list, uint64_t size, uint6
 
 __attribute__((noinline)) uint64_t weft_walk(uint64_t list, uint64_t size, uint64_t how)
 {
-	struct slot_key key = { .service = PACKED_ID(list), .generation = PACKED_GENERATION(list) };
 	uint32_t count = PACKED_ENDPOINTS(size), found = ~0u, i, start;
 	struct slot_row *slot;
 
@@ -23,15 +22,15 @@ __attribute__((noinline)) uint64_t weft_walk(uint64_t list, uint64_t size, uint6
 	start = pick_column(count, bpf_get_prandom_u32());
 	for (i = 0; i < MAX_WALK; i++) {
 		uint32_t place = (start + i) % count;
-		int bits = weft_census_look(key.service, key.generation, place, PACKED_ALGORITHM(how));
+		int bits = weft_census_look(PACKED_ID(list), PACKED_GENERATION(list), place,
+					    PACKED_ALGORITHM(how));
 
 		if (bits & (CENSUS_AVAILABLE | CENSUS_EJECTED))
 			found = place;
 		if (bits & CENSUS_AVAILABLE)
 			break;
 	}
-	key.slot = found;
-	slot = bpf_map_lookup_elem(&slots, &key);
+	slot = balance_slot(list, found);
 	return slot ? pick_member(slot, PACKED_ALGORITHM(how)) : 0;
 }
 

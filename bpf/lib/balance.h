@@ -252,7 +252,6 @@ static __attribute__((noinline)) uint32_t balance_tolerance(uint64_t list, uint6
 
 static __attribute__((noinline)) void balance_note(uint64_t list, uint64_t how, const struct pick *pick)
 {
-	struct member_key key = { .endpoint = pick->endpoint, .service = PACKED_ID(list) };
 	struct response_state *response;
 
 	if (pick->fitness == FIT_PROBE)
@@ -263,7 +262,7 @@ static __attribute__((noinline)) void balance_note(uint64_t list, uint64_t how, 
 		count(REASON_DRAINED_USED);
 	if (PACKED_ALGORITHM(how) != ALGORITHM_EWMA)
 		return;
-	response = bpf_map_lookup_elem(&response_state, &key);
+	response = balance_response(list, pick->endpoint);
 	if (response)
 		response->chosen_ns = bpf_ktime_get_ns();
 }

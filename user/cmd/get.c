@@ -260,6 +260,8 @@ static int fill_endpoints(const struct cli *cli, struct kern *kern, struct sheet
 	_cleanup_(listing_done) struct listing listing = { 0 };
 	int error = listing_read(kern, &listing, why);
 
+	if (!error)
+		listing_observe(&listing, kern);
 	for (size_t i = 0; i < listing.n_endpoints; i++) {
 		struct full_name full = full_name(listing.endpoints[i].name);
 

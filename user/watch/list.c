@@ -112,20 +112,6 @@ static void add_members(struct listing *listing, const struct service_entry *ser
 	}
 }
 
-/* A row that is not there, or went meanwhile, leaves zeros. */
-static void read_states(const struct kern *kern, struct listing *listing)
-{
-	for (size_t i = 0; i < listing->n_endpoints; i++) {
-		struct listed_endpoint *endpoint = &listing->endpoints[i];
-		struct member_key key = { .endpoint = endpoint->id, .service = endpoint->service_id };
-
-		kern_endpoint_state(kern, endpoint->id, &endpoint->state);
-		if (endpoint->measured)
-			kern_response_state(kern, &key, &endpoint->response);
-		endpoint->drained = kern_is_drained(kern, endpoint->id);
-	}
-}
-
 static int join(struct listing *listing)
 {
 	struct service_entry *service, *next;
@@ -162,8 +148,21 @@ int listing_read(struct kern *kern, struct listing *ret, struct why *why)
 		error = join(&listing);
 	if (error)
 		return error;
-	read_states(kern, &listing);
 	*ret = listing;
 	listing = (struct listing){ 0 };
 	return 0;
+}
+
+/* A row that is not there, or went meanwhile, leaves zeros. */
+void listing_observe(struct listing *listing, const struct kern *kern)
+{
+	for (size_t i = 0; i < listing->n_endpoints; i++) {
+		struct listed_endpoint *endpoint = &listing->endpoints[i];
+		struct member_key key = { .endpoint = endpoint->id, .service = endpoint->service_id };
+
+		kern_endpoint_state(kern, endpoint->id, &endpoint->state);
+		if (endpoint->measured)
+			kern_response_state(kern, &key, &endpoint->response);
+		endpoint->drained = kern_is_drained(kern, endpoint->id);
+	}
 }

@@ -20,7 +20,7 @@ struct listed_endpoint {
 	const char *zone;
 	uint64_t id;
 
-	/* As the kernel has them; zero where it has none. */
+	/* Filled by listing_observe(), as the kernel has them; zero where it has none. */
 	struct endpoint_state state;
 	struct response_state response;
 	bool measured;
@@ -39,6 +39,9 @@ void listing_done(struct listing *listing);
 
 /* Reads everything, sorted by name, then address, port and protocol. Returns 0 or a negative errno with `why`. */
 int listing_read(struct kern *kern, struct listing *ret, struct why *why);
+
+/* Reads what the kernel wrote of each endpoint: a look-up or more for each, for those who ask for it. */
+void listing_observe(struct listing *listing, const struct kern *kern);
 
 const char *algorithm_name(enum algorithm algorithm);
 const char *member_state_name(enum member_state state);
