@@ -11,6 +11,8 @@ struct names_map names SEC(".maps");
 struct meta_map meta SEC(".maps");
 struct drains_map drains SEC(".maps");
 struct settings_map settings SEC(".maps");
+struct interfaces_map interfaces SEC(".maps");
+struct sources_map sources SEC(".maps");
 struct endpoint_state_map endpoint_state SEC(".maps");
 struct response_state_map response_state SEC(".maps");
 struct health_map health SEC(".maps");
@@ -20,6 +22,9 @@ struct affinity_map affinity SEC(".maps");
 struct stats_map stats SEC(".maps");
 struct sock_state_map sock_state SEC(".maps");
 struct udp_state_map udp_state SEC(".maps");
+struct rescue_state_map rescue_state SEC(".maps");
+struct rescues_map rescues SEC(".maps");
+struct moves_map moves SEC(".maps");
 
 const volatile bool can_set_retval = false;
 const volatile bool can_count_flows = false;

@@ -5,6 +5,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
+#include "weft/interface.h"
 #include "weft/limits.h"
 #include "weft/reason.h"
 #include "weft/service.h"
@@ -82,6 +83,22 @@ struct settings_map {
 	__type(value, struct settings_row);
 };
 
+struct interfaces_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_INTERFACES);
+	__type(key, uint32_t);
+	__type(value, struct interface_row);
+};
+
+struct sources_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SOURCES);
+	__type(key, struct source_key);
+	__type(value, uint32_t);
+};
+
 /* Written by the kernel. */
 
 struct endpoint_state_map {
@@ -148,6 +165,28 @@ struct udp_state_map {
 	__type(value, struct udp_state);
 };
 
+struct rescue_state_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct rescue_state);
+};
+
+struct rescues_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct rescues_row);
+};
+
+struct moves_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_MOVES);
+	__type(key, struct move_key);
+	__type(value, struct move_row);
+};
+
 extern struct services_map services SEC(".maps");
 extern struct slots_map slots SEC(".maps");
 extern struct endpoints_map endpoints SEC(".maps");
@@ -157,6 +196,8 @@ extern struct names_map names SEC(".maps");
 extern struct meta_map meta SEC(".maps");
 extern struct drains_map drains SEC(".maps");
 extern struct settings_map settings SEC(".maps");
+extern struct interfaces_map interfaces SEC(".maps");
+extern struct sources_map sources SEC(".maps");
 extern struct endpoint_state_map endpoint_state SEC(".maps");
 extern struct response_state_map response_state SEC(".maps");
 extern struct health_map health SEC(".maps");
@@ -166,6 +207,9 @@ extern struct affinity_map affinity SEC(".maps");
 extern struct stats_map stats SEC(".maps");
 extern struct sock_state_map sock_state SEC(".maps");
 extern struct udp_state_map udp_state SEC(".maps");
+extern struct rescue_state_map rescue_state SEC(".maps");
+extern struct rescues_map rescues SEC(".maps");
+extern struct moves_map moves SEC(".maps");
 
 /* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */
 extern const volatile bool can_set_retval;

@@ -7,7 +7,7 @@ set -euo pipefail
 PACKAGES=(
 	gcc make clang llvm pkg-config git ca-certificates
 	bpftool libbpf-dev libelf-dev zlib1g-dev
-	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev
+	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev
 	libcriterion-dev shellcheck cppcheck
 	iproute2 jq procps util-linux python3
 )

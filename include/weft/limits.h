@@ -21,4 +21,9 @@ enum limits {
 	EVENT_BYTES = 262144, /* of the ring buffer */
 	/* Of a service with more endpoints, so many are looked at to tell how many are available. */
 	MAX_COUNTED = 256,
+
+	MAX_INTERFACES = 8192,
+	MAX_SOURCES = 65536, /* addresses that interfaces may send from */
+	MAX_MOVES = 65536,   /* two for each moved connection, one for each healed UDP socket */
+	MAX_TRIES = 16,	     /* endpoints that one connect may try */
 };

@@ -58,6 +58,19 @@ enum reason {
 	REASON_EVENT_LOST = 40,	     /* the agent does not keep up; nothing but its log suffers */
 	REASON_STATE_MISSING = 41,   /* an endpoint without a row of state: it counts as healthy */
 
+	/* Packets of pods: connects that were moved, datagrams that were healed, senders that lied. */
+	REASON_RESCUE_REFUSED = 42,	/* a refused connect was sent to another endpoint */
+	REASON_RESCUE_TIMEOUT = 43,	/* an unanswered connect was sent to another endpoint */
+	REASON_RESCUE_GAVE_UP = 44,	/* there was no endpoint left to send it to */
+	REASON_RESCUED = 45,		/* a moved connect was answered in the end */
+	REASON_RESCUE_LATE = 46,	/* an endpoint that was given up answered; it was reset */
+	REASON_RESCUE_PORT = 47,	/* the source port was taken towards the new endpoint: a fresh one */
+	REASON_RESCUE_FULL = 48,	/* no row for a moved connection, or no memory: left as it was */
+	REASON_RESCUE_MALFORMED = 49,	/* a packet that could not be rewritten: left as it was */
+	REASON_UDP_HEALED = 50,		/* a socket's datagrams go to a live endpoint from now on */
+	REASON_NEIGHBOUR_ANSWERED = 51, /* nobody answered for the address of an endpoint: the node did */
+	REASON_SPOOFED = 52,		/* dropped: not an address of the pod */
+
 	REASON_COUNT,
 };
 
@@ -108,6 +121,17 @@ struct stats_row {
 	uint64_t adopted;
 	uint64_t event_lost;
 	uint64_t state_missing;
+	uint64_t rescue_refused;
+	uint64_t rescue_timeout;
+	uint64_t rescue_gave_up;
+	uint64_t rescued;
+	uint64_t rescue_late;
+	uint64_t rescue_port;
+	uint64_t rescue_full;
+	uint64_t rescue_malformed;
+	uint64_t udp_healed;
+	uint64_t neighbour_answered;
+	uint64_t spoofed;
 };
 
 _Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

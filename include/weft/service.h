@@ -54,7 +54,8 @@ struct service_row {
 	uint8_t panic_percent;	 /* with fewer left than this, all are used */
 	uint8_t syn_retransmits; /* the SYN's so many-th retransmission is a failure to connect; at least 1 */
 	uint8_t data_retransmits; /* time-outs in a row that are a failure of an open connection; at least 1 */
-	uint32_t reserved[2];	  /* zero */
+	uint32_t connect_timeout_ms; /* what a connect may take in all; zero: as long as the socket would */
+	uint32_t reserved;	     /* zero */
 };
 
 /* Map `slots`. Rows are written once, never updated, and deleted a grace period after their generation. */
@@ -91,7 +92,8 @@ struct endpoint_row {
 	uint32_t zone; /* key in `names`; zero: unknown */
 	uint16_t port; /* host order */
 	uint8_t protocol;
-	uint8_t reserved[5]; /* zero */
+	uint8_t local;	     /* it is on this node */
+	uint8_t reserved[4]; /* zero */
 };
 
 /* Map `members`: which endpoints a service has. Updated in place with BPF_F_LOCK. */

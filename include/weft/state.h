@@ -126,6 +126,23 @@ enum sock_flag {
 	SOCK_ESTABLISHED = 1u << 4,
 };
 
+enum {
+	SYN_OPTIONS = 40,
+};
+
+/* The SYN of a connect as it left the pod: what is needed to send the same once more. */
+struct syn_copy {
+	uint32_t sequence;     /* host order */
+	uint16_t window;       /* host order */
+	uint8_t length;	       /* of the options, in bytes: a multiple of four */
+	uint8_t flags;	       /* of the TCP header's 14th byte */
+	uint8_t reserved_bits; /* of the TCP header's 13th byte: what is not its length */
+	uint8_t traffic_class; /* IPv4: type of service */
+	uint8_t kept;	       /* zero: there is none */
+	uint8_t reserved;      /* zero */
+	uint8_t options[SYN_OPTIONS];
+};
+
 /*
  * Map `sock_state` (socket storage): a TCP or connected UDP socket that dialled a service. Zeroed by every
  * connect(), also by one to an address that is no service.
@@ -147,8 +164,65 @@ struct sock_state {
 	uint64_t syn_jiffies;  /* when the SYN was sent, by the kernel's ticks */
 	uint32_t decay_ms;     /* of the service */
 	/* Not a flag: packets arrive beside the socket's lock, under which flags change. */
-	uint32_t answered;    /* the first byte of a reply has come */
-	uint8_t reserved[16]; /* zero */
+	uint32_t answered; /* the first byte of a reply has come */
+
+	/* Written by tc, beside the lock as well. */
+	uint32_t interface; /* through which the SYN left; zero: through none that is watched */
+	uint32_t moved;	    /* `rescue_state` says to where; zero: not */
+
+	/* Written by sockops. */
+	uint16_t
+		syn_timeout_ms; /* until the SYN is sent again for the first time; zero: as the kernel has it */
+	uint8_t syn_retries;	/* what TCP_SYNCNT was before; zero: it is as it was */
+	uint8_t reserved[5];	/* zero */
+
+	struct syn_copy syn; /* written by tc */
+};
+
+/*
+ * Map `rescue_state` (socket storage): where a connect has been moved to, or the datagrams of a connected UDP socket.
+ * Under the lock: packets of both directions come at the same time.
+ */
+struct rescue_state {
+	struct bpf_spin_lock lock;
+	uint32_t tries;	     /* endpoints that were given up */
+	struct addr address; /* of the endpoint in force */
+	uint64_t endpoint;   /* id; zero: none yet */
+	uint64_t tried_ns; /* CLOCK_MONOTONIC, when the SYN was last sent to an endpoint for the first time */
+	uint16_t port;	   /* of the endpoint, host order */
+	uint16_t local_port; /* on the wire, host order */
+	uint32_t sock_flags; /* enum sock_flag of the choice */
+	uint64_t tried[MAX_TRIES];
+};
+
+/* Map `rescues`, one row: is there anything to look for in packets to pods? */
+struct rescues_row {
+	uint64_t moves;	      /* rows in `moves` */
+	uint64_t reserved[7]; /* zero */
+};
+
+/* Map `moves`, key: what packets to a pod bear on the wire. A row ends with its socket. */
+struct move_key {
+	struct addr remote;
+	struct addr local;
+	uint32_t interface;
+	uint16_t remote_port; /* host order */
+	uint16_t local_port;  /* host order */
+	uint8_t protocol;
+	uint8_t reserved[7]; /* zero */
+};
+
+enum move_flag {
+	MOVE_GIVEN_UP = 1u << 0, /* nothing that comes from there is for the socket any more */
+};
+
+/* What the pod's socket expects instead. */
+struct move_row {
+	struct addr remote;
+	uint64_t cookie;      /* of the socket */
+	uint32_t flags;	      /* enum move_flag */
+	uint16_t remote_port; /* host order */
+	uint16_t local_port;  /* host order */
 };
 
 /* One service an unconnected UDP socket talks to. */
@@ -180,6 +254,11 @@ _Static_assert(sizeof(struct event) == 48, "event");
 _Static_assert(sizeof(struct service_state) == 32, "service_state");
 _Static_assert(sizeof(struct affinity_key) == 16, "affinity_key");
 _Static_assert(sizeof(struct affinity_row) == 16, "affinity_row");
-_Static_assert(sizeof(struct sock_state) == 128, "sock_state");
+_Static_assert(sizeof(struct syn_copy) == 52, "syn_copy");
+_Static_assert(sizeof(struct sock_state) <= 184, "with its header it takes 256 bytes of the kernel's");
+_Static_assert(sizeof(struct rescue_state) == 176, "rescue_state");
+_Static_assert(sizeof(struct rescues_row) == 64, "rescues_row");
+_Static_assert(sizeof(struct move_key) == 48, "move_key");
+_Static_assert(sizeof(struct move_row) == 32, "move_row");
 _Static_assert(sizeof(struct udp_pair) == 64, "udp_pair");
 _Static_assert(sizeof(struct udp_state) == 520, "udp_state");

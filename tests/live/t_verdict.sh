@@ -93,14 +93,15 @@ verdict_client_reset_in_row() {
 
 # An endpoint that takes connections and says nothing stays out: its probe was not answered.
 verdict_hanging_probe() {
-	expose_odd web 55 "weft.dev/base-ejection-time=300ms weft.dev/consecutive-failures=1" a1 b1
+	# Long enough for the first clients to be through with before it comes back, on a busy machine too.
+	expose_odd web 55 "weft.dev/base-ejection-time=3s weft.dev/consecutive-failures=1" a1 b1
 	moody a1
 	moody b1 refuse
 	agent_up 1
 	mark 1
-	is "$(field "$(load c1 -c 50 tcp4 "$(vip4 55)/80")" .failures)" 1
+	is "$(field "$(load c1 -c 30 tcp4 "$(vip4 55)/80")" .failures)" 1
 	mood b1 hang
-	sleep 0.4
+	sleep 3.1
 	# One of these is the probe, and gives up in the end.
 	wait_for 10 has_probed || fail "it was never tried"
 	counts 1 readmitted 0

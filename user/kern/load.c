@@ -51,7 +51,8 @@ static int link_cgroup(const char *dir, const char *name, uint64_t *ret)
 /* Does it hang on the cgroup? What this kernel lacks is not loaded; the iterator is run, not attached. */
 static bool is_hook(const struct bpf_program *program)
 {
-	return bpf_program__autoload(program) && bpf_program__type(program) != BPF_PROG_TYPE_TRACING;
+	return bpf_program__autoload(program) && bpf_program__type(program) != BPF_PROG_TYPE_TRACING &&
+	       bpf_program__type(program) != BPF_PROG_TYPE_SCHED_CLS;
 }
 
 /* Are all programs attached, and where? */
