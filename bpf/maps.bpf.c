@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The one definition of every map, of the configuration and of the licence. */
+#include "lib/scratch.h"
 #include "maps.h"
 
 struct services_map services SEC(".maps");
@@ -25,8 +26,13 @@ struct udp_state_map udp_state SEC(".maps");
 struct rescue_state_map rescue_state SEC(".maps");
 struct rescues_map rescues SEC(".maps");
 struct moves_map moves SEC(".maps");
+struct unresolved_map unresolved SEC(".maps");
+struct scratch_map scratch SEC(".maps");
 
 const volatile bool can_set_retval = false;
 const volatile bool can_count_flows = false;
+const volatile bool can_rescue = false;
+const volatile bool can_name_client = false;
+const volatile uint64_t tick_ns = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

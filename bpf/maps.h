@@ -187,6 +187,13 @@ struct moves_map {
 	__type(value, struct move_row);
 };
 
+struct unresolved_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_UNRESOLVED);
+	__type(key, struct addr);
+	__type(value, struct unresolved_row);
+};
+
 extern struct services_map services SEC(".maps");
 extern struct slots_map slots SEC(".maps");
 extern struct endpoints_map endpoints SEC(".maps");
@@ -210,7 +217,12 @@ extern struct udp_state_map udp_state SEC(".maps");
 extern struct rescue_state_map rescue_state SEC(".maps");
 extern struct rescues_map rescues SEC(".maps");
 extern struct moves_map moves SEC(".maps");
+extern struct unresolved_map unresolved SEC(".maps");
 
 /* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */
 extern const volatile bool can_set_retval;
 extern const volatile bool can_count_flows;
+extern const volatile bool can_rescue;	    /* programs at tc move connects that fail */
+extern const volatile bool can_name_client; /* sockops knows a socket's network namespace */
+/* How long one of the kernel's ticks is; zero: not known. */
+extern const volatile uint64_t tick_ns;

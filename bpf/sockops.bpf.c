@@ -5,9 +5,16 @@
 SEC("sockops")
 int weft_sockops(struct bpf_sock_ops *ctx)
 {
+	uint32_t ticks;
+
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		connection_begins(ctx);
+		break;
+	case BPF_SOCK_OPS_TIMEOUT_INIT:
+		ticks = can_rescue ? connection_patience(ctx) : 0;
+		if (ticks)
+			ctx->reply = ticks;
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
 		connection_established(ctx);

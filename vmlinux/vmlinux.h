@@ -27,6 +27,19 @@ enum {
 /* Structures of the kernel: the members that are read, at whatever offset the running kernel has them. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct netns_ipv4 {
+	__u8 sysctl_tcp_syn_retries;
+	__u8 sysctl_tcp_syn_linear_timeouts;
+};
+
+struct net {
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be16 skc_dport;
@@ -34,11 +47,16 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 	unsigned long skc_flags;
+	possible_net_t skc_net;
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
+};
+
+struct inet_connection_sock {
+	__u8 icsk_syn_retries;
 };
 
 struct tcp_sock {

@@ -8,7 +8,20 @@
 #include "lib/addr.h"
 #include "lib/count.h"
 #include "lib/flow.h"
+#include "lib/moves.h"
 #include "lib/route.h"
+
+/* A UDP socket is healed until here; what is left of a TCP socket's connect is the list of those it tried. */
+static inline void connect_forget_move(struct bpf_sock *sk, struct sock_state *state, uint8_t protocol)
+{
+	struct rescue_state *move = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+
+	if (!move)
+		return;
+	if (state->moved & MOVED_AWAY)
+		moves_end(state, move, protocol);
+	bpf_sk_storage_delete(&rescue_state, sk);
+}
 
 /* Remembers what was dialled, or forgets what was dialled before. */
 static inline void connect_remember(struct bpf_sock *sk, const struct service_key *dialled,
@@ -23,10 +36,12 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 		return;
 	}
 	/* New storage is zero, and so is what an earlier connect() forgot. */
-	if (state->endpoint) {
+	if (state->endpoint || state->moved) {
+		if (state->moved)
+			connect_forget_move(sk, state, dialled->protocol);
 		/* A UDP socket leaves its endpoint here; a TCP socket has ended before it can connect again. */
 		if (state->flags & SOCK_COUNTED)
-			live_end(state->endpoint);
+			live_end(flow_endpoint(sk, state));
 		__builtin_memset(state, 0, sizeof(*state));
 	}
 	if (verdict != VERDICT_SEND)
@@ -38,6 +53,7 @@ static inline void connect_remember(struct bpf_sock *sk, const struct service_ke
 	state->service = target->service;
 	state->endpoint = target->endpoint;
 	state->decay_ms = target->decay_ms;
+	state->connect_timeout_ms = target->connect_timeout_ms;
 	state->flags = target->sock_flags;
 	if (dialled->protocol == IPPROTO_UDP && flow_begin(target->endpoint))
 		state->flags |= SOCK_COUNTED;

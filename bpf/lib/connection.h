@@ -5,8 +5,12 @@
  */
 #pragma once
 
+#include "lib/affinity.h"
 #include "lib/flow.h"
 #include "lib/health.h"
+#include "lib/moves.h"
+#include "lib/neighbour.h"
+#include "lib/patience.h"
 
 /* Callbacks are asked for in addition to what other programs asked for, and never given up. */
 #define CONNECTION_CALLBACKS (BPF_SOCK_OPS_RTO_CB_FLAG | BPF_SOCK_OPS_STATE_CB_FLAG)
@@ -36,22 +40,73 @@ static inline void connection_begins(struct bpf_sock_ops *ctx)
 {
 	struct sock_state *sock = connection_of(ctx);
 
-	if (!sock || !live_begin(sock->endpoint))
+	if (!sock || !live_begin(sock->endpoint)) {
+		/* Its ports may have to be translated: then the row goes at its end. */
+		if (moves_exist())
+			bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags |
+							       BPF_SOCK_OPS_STATE_CB_FLAG);
 		return;
+	}
 	sock->flags |= SOCK_COUNTED;
 	sock->started_ns = bpf_ktime_get_ns();
 	sock->syn_jiffies = bpf_jiffies64();
 	bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | CONNECTION_CALLBACKS);
 }
 
+/* The time until the SYN is sent again, in ticks; zero: the kernel's own. */
+static inline uint32_t connection_patience(struct bpf_sock_ops *ctx)
+{
+	struct sock_state *sock = connection_of(ctx);
+
+	return sock && sock->flags & SOCK_COUNTED ? patience_set(ctx, sock) : 0;
+}
+
+/* The client stays with the endpoint that answered. */
+static inline void connection_keep_affinity(struct bpf_sock_ops *ctx, const struct sock_state *sock)
+{
+	struct service_key key = {
+		.address = sock->dialled,
+		.port = sock->dialled_port,
+		.protocol = IPPROTO_TCP,
+	};
+	struct service_view service;
+
+	if (can_name_client && service_find(&key, &service) && service.id == sock->service &&
+	    service.flags & SERVICE_AFFINITY)
+		affinity_keep(&service, bpf_get_netns_cookie(ctx), sock->endpoint, bpf_ktime_get_ns());
+}
+
+/* A connect that was moved is established: its account moves to the endpoint that answered. */
+static inline void connection_settles(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct sock_state *sock)
+{
+	struct rescue_state *state = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+
+	if (!state)
+		return;
+	sock->started_ns = state->tried_ns;
+	if (state->endpoint == sock->endpoint)
+		return;
+	live_end(sock->endpoint);
+	sock->endpoint = state->endpoint;
+	sock->flags = (sock->flags & ~(SOCK_PROBE | SOCK_MEASURED | SOCK_COUNTED)) | state->sock_flags;
+	if (live_begin(sock->endpoint))
+		sock->flags |= SOCK_COUNTED;
+	count(REASON_RESCUED);
+	connection_keep_affinity(ctx, sock);
+}
+
 static inline void connection_established(struct bpf_sock_ops *ctx)
 {
 	struct sock_state *sock = connection_of(ctx);
+	struct bpf_sock *sk = ctx->sk;
 	struct endpoint_state *state;
 
-	if (!sock || !(sock->flags & SOCK_COUNTED))
+	if (!sock || !sk || !(sock->flags & SOCK_COUNTED))
 		return;
 	sock->flags = (sock->flags | SOCK_ESTABLISHED) & ~SOCK_FAILED;
+	patience_restore(ctx, sock);
+	if (sock->moved & MOVED_AWAY)
+		connection_settles(ctx, sk, sock);
 	sock->sent_bytes = 1; /* TCP counts the SYN as a byte */
 	state = connection_endpoint(sock);
 	if (!state)
@@ -74,12 +129,8 @@ static inline void connection_account(struct sock_state *sock, struct endpoint_s
 	sock->retransmits = retransmits;
 }
 
-static inline void connection_failed(struct sock_state *sock, struct endpoint_state *state,
-				     enum failure failure)
+static inline void failure_note(struct endpoint_state *state, enum failure failure)
 {
-	struct service_row service = {};
-
-	sock->flags |= SOCK_FAILED;
 	switch (failure) {
 	case FAILURE_REFUSED:
 		count(REASON_CONNECT_REFUSED);
@@ -98,10 +149,19 @@ static inline void connection_failed(struct sock_state *sock, struct endpoint_st
 		__sync_fetch_and_add(&state->stalled, 1);
 		break;
 	case FAILURE_NONE:
-		return;
+		break;
 	}
+}
+
+static inline void connection_failed(struct sock_state *sock, struct endpoint_state *state,
+				     enum failure failure)
+{
+	struct service_row service = {};
+
+	sock->flags |= SOCK_FAILED;
+	failure_note(state, failure);
 	if (health_service(sock, &service))
-		health_failed(sock, state, &service, failure);
+		health_failed(sock->endpoint, sock->flags & SOCK_PROBE, state, &service, failure);
 }
 
 /*
@@ -115,7 +175,11 @@ static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t strea
 	struct endpoint_state *state;
 	struct service_row service = {};
 
-	if (!sock || !(sock->flags & SOCK_COUNTED) || sock->flags & SOCK_FAILED)
+	if (!sock || !(sock->flags & SOCK_COUNTED))
+		return;
+	if (can_rescue && !sock->interface && !(sock->flags & SOCK_ESTABLISHED))
+		unresolved_note(&sock->address);
+	if (sock->flags & SOCK_FAILED)
 		return;
 	state = connection_endpoint(sock);
 	if (!state || !health_service(sock, &service))
@@ -123,7 +187,7 @@ static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t strea
 	if (sock->flags & SOCK_ESTABLISHED) {
 		if (streak >= service.data_retransmits)
 			connection_failed(sock, state, FAILURE_STALLED);
-	} else if (streak >= service.syn_retransmits && bpf_jiffies64() - sock->syn_jiffies >= timeout) {
+	} else if (!(sock->moved & MOVED_AWAY) && streak >= service.syn_retransmits && bpf_jiffies64() - sock->syn_jiffies >= timeout) {
 		connection_failed(sock, state, FAILURE_TIMED_OUT);
 	}
 }
@@ -133,6 +197,9 @@ static inline enum failure connection_verdict(const struct sock_state *sock, int
 {
 	/* The application closed it, or the local network stack would not send. */
 	if (!error || sock->flags & SOCK_FAILED)
+		return FAILURE_NONE;
+	/* Each endpoint that it was moved to has its blame already. */
+	if (!(sock->flags & SOCK_ESTABLISHED) && sock->moved & MOVED_AWAY)
 		return FAILURE_NONE;
 	if (!(sock->flags & SOCK_ESTABLISHED))
 		return error == ETIMEDOUT ? FAILURE_TIMED_OUT : FAILURE_REFUSED;
@@ -166,21 +233,24 @@ static inline void connection_ending(struct bpf_sock *sk, uint32_t before, struc
 					before == BPF_TCP_CLOSING);
 }
 
-/* `before` is the state that ended. */
-static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
+/* Nothing is translated any more. */
+static inline void connection_is_left_alone(struct bpf_sock *sk, struct sock_state *sock)
 {
-	struct bpf_sock *sk = ctx->sk;
-	struct sock_state *sock;
+	struct rescue_state *state = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+
+	if (state)
+		moves_end(sock, state, IPPROTO_TCP);
+}
+
+/* Its endpoint has one less, and may have failed it. `before` is the state that ended. */
+static inline void connection_leaves_endpoint(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					      struct sock_state *sock, uint32_t before)
+{
 	struct endpoint_state *state;
 	struct ending ending = {};
 	enum failure failure;
 	bool answered;
 
-	if (!sk)
-		return;
-	sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
-	if (!sock || !(sock->flags & SOCK_COUNTED))
-		return;
 	sock->flags &= ~SOCK_COUNTED;
 	state = connection_endpoint(sock);
 	if (!state)
@@ -200,4 +270,22 @@ static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
 	else if (answered || ending.fin_received)
 		/* One that was given up before the endpoint had said anything tells nothing. */
 		health_succeeded(sock, state);
+}
+
+/* `before` is the state that ended. */
+static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock_state *sock;
+
+	if (!sk)
+		return;
+	sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
+	if (!sock)
+		return;
+	if (sock->flags & SOCK_COUNTED)
+		connection_leaves_endpoint(ctx, sk, sock, before);
+	if (sock->moved & MOVED_AWAY)
+		connection_is_left_alone(sk, sock);
+	patience_restore(ctx, sock);
 }

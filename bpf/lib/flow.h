@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/count.h"
+#include "lib/moves.h"
 
 /* False: the endpoint has no state to count in, and nothing must be taken off it later. */
 static inline bool live_begin(uint64_t endpoint)
@@ -33,6 +34,25 @@ static inline bool flow_begin(uint64_t endpoint)
 	return true;
 }
 
+/* The endpoint that a connected socket's flow counts for. */
+static inline uint64_t flow_endpoint(struct bpf_sock *sk, const struct sock_state *sock)
+{
+	struct rescue_state *move = NULL;
+
+	if (sock->moved & MOVED_AWAY)
+		move = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+	return move ? move->endpoint : sock->endpoint;
+}
+
+/* Its answers need not be translated any more. */
+static inline void flow_leaves(struct bpf_sock *sk, struct sock_state *sock)
+{
+	struct rescue_state *move = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+
+	if (move)
+		moves_end(sock, move, IPPROTO_UDP);
+}
+
 /* A UDP socket ends: so do its flows. The last descriptor of it is closed, nobody else uses its storage. */
 static inline void flow_release(struct bpf_sock *sk)
 {
@@ -45,8 +65,10 @@ static inline void flow_release(struct bpf_sock *sk)
 	state = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
 	if (state && state->endpoint && state->flags & SOCK_COUNTED) {
 		state->flags &= ~SOCK_COUNTED;
-		live_end(state->endpoint);
+		live_end(flow_endpoint(sk, state));
 	}
+	if (state && state->moved & MOVED_AWAY)
+		flow_leaves(sk, state);
 	pairs = bpf_sk_storage_get(&udp_state, sk, NULL, 0);
 	if (!pairs)
 		return;

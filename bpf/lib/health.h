@@ -39,13 +39,16 @@ static inline bool health_may_eject(const struct service_row *service)
 				service->eject_percent);
 }
 
-/* A failure of this connection; `service` is its own, as it is now. */
-static inline void health_failed(const struct sock_state *sock, struct endpoint_state *state,
+/*
+ * A connection to this endpoint has failed; `service` is its own, as it is now. `probe`: it was to find out about the
+ * endpoint.
+ */
+static inline void health_failed(uint64_t endpoint, bool probe, struct endpoint_state *state,
 				 const struct service_row *service, enum failure cause)
 {
 	struct event event = {
 		.time_ns = bpf_ktime_get_ns(),
-		.endpoint = sock->endpoint,
+		.endpoint = endpoint,
 		.service = service->id,
 		.kind = EVENT_EJECTED,
 		.cause = cause,
@@ -54,7 +57,7 @@ static inline void health_failed(const struct sock_state *sock, struct endpoint_
 
 	bpf_spin_lock(&state->lock);
 	again = state->ejected_until_ns;
-	due = eject_is_due(state, service, sock->flags & SOCK_PROBE);
+	due = eject_is_due(state, service, probe);
 	event.failures = state->failures;
 	bpf_spin_unlock(&state->lock);
 	if (!due)

@@ -14,6 +14,7 @@ struct service_view {
 	uint32_t flags;
 	uint32_t affinity_s;
 	uint32_t decay_ms;
+	uint32_t connect_timeout_ms;
 	uint8_t algorithm; /* enum algorithm */
 	uint8_t panic_percent;
 	uint16_t reserved;
@@ -37,6 +38,7 @@ static inline bool service_find(const struct service_key *key, struct service_vi
 	ret->flags = row->flags;
 	ret->affinity_s = row->affinity_s;
 	ret->decay_ms = row->decay_ms;
+	ret->connect_timeout_ms = row->connect_timeout_ms;
 	ret->algorithm = row->algorithm;
 	ret->panic_percent = row->panic_percent;
 	bpf_spin_unlock(&row->lock);
@@ -80,6 +82,7 @@ struct target {
 	uint64_t endpoint;
 	uint32_t service;
 	uint32_t decay_ms;
+	uint32_t connect_timeout_ms;
 	uint32_t sock_flags; /* enum sock_flag */
 	uint16_t port;	     /* host order */
 };

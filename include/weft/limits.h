@@ -25,5 +25,6 @@ enum limits {
 	MAX_INTERFACES = 8192,
 	MAX_SOURCES = 65536, /* addresses that interfaces may send from */
 	MAX_MOVES = 65536,   /* two for each moved connection, one for each healed UDP socket */
+	MAX_UNRESOLVED = 4096,
 	MAX_TRIES = 16,	     /* endpoints that one connect may try */
 };

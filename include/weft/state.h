@@ -130,6 +130,13 @@ enum {
 	SYN_OPTIONS = 40,
 };
 
+enum moved_flag {
+	MOVED_AWAY = 1u << 0,	 /* its packets are translated: `rescue_state` says how */
+	MOVED_BARRED = 1u << 1,	 /* a row bars what comes from where the socket believes to be connected */
+	MOVED_GAVE_UP = 1u << 2, /* there was nobody left to move it to */
+	MOVED_ENDED = 1u << 3,	 /* its rows are gone; what it has sent is still on its way */
+};
+
 /* The SYN of a connect as it left the pod: what is needed to send the same once more. */
 struct syn_copy {
 	uint32_t sequence;     /* host order */
@@ -168,30 +175,35 @@ struct sock_state {
 
 	/* Written by tc, beside the lock as well. */
 	uint32_t interface; /* through which the SYN left; zero: through none that is watched */
-	uint32_t moved;	    /* `rescue_state` says to where; zero: not */
+	uint32_t moved;	    /* enum moved_flag */
 
-	/* Written by sockops. */
-	uint16_t
-		syn_timeout_ms; /* until the SYN is sent again for the first time; zero: as the kernel has it */
-	uint8_t syn_retries;	/* what TCP_SYNCNT was before; zero: it is as it was */
-	uint8_t reserved[5];	/* zero */
+	/* Written by the socket hooks. */
+	uint32_t connect_timeout_ms; /* of the service */
+	uint16_t syn_timeout_ms; /* until the SYN is sent again for the first time; zero: as the kernel has it */
+	uint8_t syn_retries;	 /* what TCP_SYNCNT was before; zero: it is as it was */
+	uint8_t reserved[5];	 /* zero */
 
 	struct syn_copy syn; /* written by tc */
 };
 
 /*
  * Map `rescue_state` (socket storage): where a connect has been moved to, or the datagrams of a connected UDP socket.
- * Under the lock: packets of both directions come at the same time.
+ * Packets of both directions come at the same time: fields change under the lock, by the one program that has
+ * raised `busy`.
  */
 struct rescue_state {
 	struct bpf_spin_lock lock;
 	uint32_t tries;	     /* endpoints that were given up */
 	struct addr address; /* of the endpoint in force */
+	struct addr local;   /* of the pod */
 	uint64_t endpoint;   /* id; zero: none yet */
-	uint64_t tried_ns; /* CLOCK_MONOTONIC, when the SYN was last sent to an endpoint for the first time */
-	uint16_t port;	   /* of the endpoint, host order */
-	uint16_t local_port; /* on the wire, host order */
+	uint64_t tried_ns;   /* CLOCK_MONOTONIC, when the endpoint was sent the first SYN */
+	uint16_t port;	     /* of the endpoint, host order */
+	uint16_t wire_port;  /* of the pod towards the endpoint, host order */
+	uint16_t local_port; /* of the pod's socket, host order */
+	uint16_t busy;	     /* somebody is about to move it */
 	uint32_t sock_flags; /* enum sock_flag of the choice */
+	uint32_t reserved;   /* zero */
 	uint64_t tried[MAX_TRIES];
 };
 
@@ -213,16 +225,21 @@ struct move_key {
 };
 
 enum move_flag {
-	MOVE_GIVEN_UP = 1u << 0, /* nothing that comes from there is for the socket any more */
+	/* Nothing that comes from there is for the socket any more; what goes there goes where the row says. */
+	MOVE_GIVEN_UP = 1u << 0,
 };
 
 /* What the pod's socket expects instead. */
 struct move_row {
 	struct addr remote;
-	uint64_t cookie;      /* of the socket */
 	uint32_t flags;	      /* enum move_flag */
 	uint16_t remote_port; /* host order */
 	uint16_t local_port;  /* host order */
+};
+
+/* Map `unresolved` (LRU), key: an address that connects wait for, and that nobody on the pod's link answers for. */
+struct unresolved_row {
+	uint64_t noticed_ns; /* CLOCK_MONOTONIC */
 };
 
 /* One service an unconnected UDP socket talks to. */
@@ -256,9 +273,9 @@ _Static_assert(sizeof(struct affinity_key) == 16, "affinity_key");
 _Static_assert(sizeof(struct affinity_row) == 16, "affinity_row");
 _Static_assert(sizeof(struct syn_copy) == 52, "syn_copy");
 _Static_assert(sizeof(struct sock_state) <= 184, "with its header it takes 256 bytes of the kernel's");
-_Static_assert(sizeof(struct rescue_state) == 176, "rescue_state");
+_Static_assert(sizeof(struct rescue_state) == 200, "rescue_state");
 _Static_assert(sizeof(struct rescues_row) == 64, "rescues_row");
 _Static_assert(sizeof(struct move_key) == 48, "move_key");
-_Static_assert(sizeof(struct move_row) == 32, "move_row");
+_Static_assert(sizeof(struct move_row) == 24, "move_row");
 _Static_assert(sizeof(struct udp_pair) == 64, "udp_pair");
 _Static_assert(sizeof(struct udp_state) == 520, "udp_state");

@@ -6,8 +6,15 @@ set -euo pipefail
 
 pins=/sys/fs/bpf/weft
 cgroup=/sys/fs/cgroup/weft-load
+
+# What the verifier said last of the program that it refused.
+explain() {
+	build/weft load --verbose --cgroup "$cgroup" 2>&1 | sed -n '/BEGIN PROG LOAD/,/END PROG LOAD/p' | tail -n 20
+	exit 1
+}
+
 mkdir "$cgroup"
-build/weft load --cgroup "$cgroup"
+build/weft load --cgroup "$cgroup" || explain
 build/kernels/insns $pins/programs/*
 build/weft get stats >/dev/null
 build/weft load --cgroup "$cgroup" | grep -q replaced

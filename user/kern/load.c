@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -90,6 +91,14 @@ static int check_cgroup(const char *dir, const struct weft *skeleton, const char
 	return 0;
 }
 
+/* The coarse clock goes by the kernel's ticks, by which TCP's time-outs are told. */
+static uint64_t tick_length_ns(void)
+{
+	struct timespec tick;
+
+	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) ? 0 : tick.tv_nsec;
+}
+
 static int open_skeleton(const char *dir, const struct feature_state features[FEATURE_COUNT], struct why *why,
 			 struct weft **ret)
 {
@@ -101,6 +110,9 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 		return why_set(why, -errno, "cannot open the programs: %s", strerror(errno));
 	skeleton->rodata->can_set_retval = features[FEATURE_SET_RETVAL].on;
 	skeleton->rodata->can_count_flows = features[FEATURE_UDP_FLOWS].on;
+	skeleton->rodata->can_name_client = features[FEATURE_MOVED_AFFINITY].on;
+	skeleton->rodata->can_rescue = true;
+	skeleton->rodata->tick_ns = tick_length_ns();
 	bpf_program__set_autoload(skeleton->progs.weft_sockops, features[FEATURE_HEALTH].on);
 	bpf_program__set_autoload(skeleton->progs.weft_ingress,
 				  features[FEATURE_HEALTH].on && features[FEATURE_RESPONSE_TIME].on);

@@ -116,6 +116,15 @@ static int try_response_time(struct why *why)
 	return try_tcp_sock(&target, offsetof(struct __sk_buff, sk), true, why);
 }
 
+static int try_moved_affinity(struct why *why)
+{
+	const struct bpf_insn insns[] = { INSN_CALL(BPF_FUNC_get_netns_cookie), INSN_MOVE(BPF_REG_0, 1),
+					  INSN_EXIT };
+	const struct target target = { BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0 };
+
+	return try_program(&target, insns, ARRAY_LEN(insns), why);
+}
+
 static int try_udp_flows(struct why *why)
 {
 	const struct bpf_insn insns[] = { INSN_MOVE(BPF_REG_0, 1), INSN_EXIT };
@@ -273,6 +282,9 @@ static const struct {
 	[FEATURE_UDP_FLOWS] = { "udp_flows", "UDP flows are not counted", false, try_udp_flows },
 	[FEATURE_RECOUNT] = { "recount", "connections from before a new load are not counted", false,
 			      try_recount },
+	[FEATURE_MOVED_AFFINITY] = { "moved_affinity",
+				     "a client does not stay with the endpoint that its connect was moved to",
+				     false, try_moved_affinity },
 	[FEATURE_MAP_BATCH] = { "map_batch", "rows are written and read one by one, which is slower", false,
 				try_map_batch },
 	[FEATURE_RCU_BARRIER] = { "rcu_barrier", "old rows stay for a second before they are deleted", false,

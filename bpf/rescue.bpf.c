@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where else a connect can go, and what is thought of the endpoint that failed it. */
+#include "lib/connection.h"
+#include "lib/rescue.h"
+
+__attribute__((noinline)) int weft_tried(uint64_t endpoint)
+{
+	struct scratch *w = scratch_get();
+	uint32_t i;
+
+	if (!w)
+		return true;
+	for (i = 0; i < MAX_TRIES; i++) {
+		if (i < w->tries && w->tried[i] == endpoint)
+			return true;
+	}
+	return false;
+}
+
+/* One from the list, when the draw gave none: rather one that is in use than one that is out. */
+static inline uint64_t walk_untried(uint64_t list, uint64_t size, uint64_t how)
+{
+	uint32_t count = PACKED_ENDPOINTS(size), i, start;
+	uint64_t found = 0, endpoint;
+	struct slot_row *slot;
+	int bits;
+
+	if (!count)
+		return 0;
+	start = pick_column(count, bpf_get_prandom_u32());
+	for (i = 0; i < MAX_WALK; i++) {
+		if (i >= count)
+			break;
+		slot = balance_slot(list, (start + i) % count);
+		endpoint = slot ? pick_member(slot, PACKED_ALGORITHM(how)) : 0;
+		if (!endpoint || weft_tried(endpoint))
+			continue;
+		bits = weft_census_look(PACKED_ID(list), PACKED_GENERATION(list), (start + i) % count,
+					PACKED_ALGORITHM(how));
+		if (bits & CENSUS_AVAILABLE)
+			return endpoint;
+		if (!found || bits & CENSUS_EJECTED)
+			found = endpoint;
+	}
+	return found;
+}
+
+__attribute__((noinline)) uint64_t weft_other(uint64_t list, uint64_t size, uint64_t how)
+{
+	struct pick pick = {};
+	uint32_t i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < MAX_DRAWS; i++) {
+		pick_unpack(weft_balance(list, size, how), &pick);
+		if (pick.endpoint && !weft_tried(pick.endpoint))
+			return pick_pack(&pick);
+	}
+	pick.endpoint = walk_untried(list, size, how);
+	pick.fitness = FIT;
+	pick.met = 0;
+	return pick_pack(&pick);
+}
+
+__attribute__((noinline)) int weft_blame(uint64_t endpoint, uint32_t service, uint32_t failure,
+					 uint32_t probe)
+{
+	struct endpoint_state *state = bpf_map_lookup_elem(&endpoint_state, &endpoint);
+	struct scratch *w = scratch_get();
+	struct service_row row = {};
+
+	if (!state || !w)
+		return 0;
+	failure_note(state, failure);
+	if (service_find_knobs(&w->dialled, &row) && row.id == service)
+		health_failed(endpoint, probe, state, &row, failure);
+	return 0;
+}
