@@ -51,16 +51,17 @@ static const char *describe(const struct service *service, char text[TEXT_SIZE])
 	const struct health_knobs *health = &service->health;
 
 	snprintf(text, TEXT_SIZE,
-		 "lb %d measure %d decay %u failures %u base %u max %u percent %u panic %u syn %u data %u",
+		 "lb %d measure %d decay %u failures %u base %u max %u percent %u panic %u syn %u data %u "
+		 "connect %u",
 		 service->algorithm, service->measured, service->decay_ms, health->eject_failures,
 		 health->eject_base_ms, health->eject_max_ms, health->eject_percent, health->panic_percent,
-		 health->syn_retransmits, health->data_retransmits);
+		 health->syn_retransmits, health->data_retransmits, health->connect_timeout_ms);
 	return text;
 }
 
 static const char defaults[] =
 	"lb 0 measure 0 decay 10000 failures 5 base 30000 max 300000 percent 10 panic 50 "
-	"syn 1 data 3";
+	"syn 1 data 3 connect 0";
 
 struct good {
 	char lines[160];
@@ -95,6 +96,8 @@ static const struct good goods[] = {
 	{ "syn-retransmits: '20'", "syn 20" },
 	{ "data-retransmits: '1'", "data 1" },
 	{ "data-retransmits: '20'", "data 20" },
+	{ "connect-timeout: 100ms", "connect 100" },
+	{ "connect-timeout: 10m", "connect 600000" },
 	/* Several units in a row, each as often as one likes. */
 	{ "max-ejection-time: 1m30s", "max 90000" },
 	{ "max-ejection-time: 1h2m3s4ms", "max 3723004" },
@@ -224,6 +227,8 @@ ParameterizedTestParameters(balance, bad_values)
 		{ "syn-retransmits: '21'", "\"21\" " RETRANSMITS },
 		{ "data-retransmits: '0'", "\"0\" " RETRANSMITS },
 		{ "data-retransmits: '21'", "\"21\" " RETRANSMITS },
+		{ "connect-timeout: 99ms", "\"99ms\" is not a duration (\"100ms\" to \"10m\")" },
+		{ "connect-timeout: 11m", "\"11m\" is not a duration (\"100ms\" to \"10m\")" },
 		/* What is no duration at all. */
 		{ "max-ejection-time: ''", "\"\" " MAX },
 		{ "max-ejection-time: '0'", "\"0\" " MAX },
@@ -275,6 +280,7 @@ static const char *const names[] = {
 	"panic-threshold",
 	"syn-retransmits",
 	"data-retransmits",
+	"connect-timeout",
 };
 
 /* As YAML reads it, 5 is a number; Kubernetes would refuse it, too. */

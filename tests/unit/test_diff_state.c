@@ -93,6 +93,7 @@ ParameterizedTestParameters(knobs, each_alone_is_one_row_in_place)
 		{ "panic", { .health.panic_percent = 99 }, { .panic_percent = 99 } },
 		{ "SYNs", { .health.syn_retransmits = 20 }, { .syn_retransmits = 20 } },
 		{ "data", { .health.data_retransmits = 19 }, { .data_retransmits = 19 } },
+		{ "patience", { .health.connect_timeout_ms = 5 }, { .connect_timeout_ms = 5 } },
 	};
 
 	return cr_make_param_array(struct knob, knobs, ARRAY_LEN(knobs));
@@ -119,6 +120,7 @@ ParameterizedTest(struct knob *knob, knobs, each_alone_is_one_row_in_place)
 	cr_expect_eq(row->panic_percent, knob->row.panic_percent, "%s", knob->name);
 	cr_expect_eq(row->syn_retransmits, knob->row.syn_retransmits, "%s", knob->name);
 	cr_expect_eq(row->data_retransmits, knob->row.data_retransmits, "%s", knob->name);
+	cr_expect_eq(row->connect_timeout_ms, knob->row.connect_timeout_ms, "%s", knob->name);
 	expect(&world, "default/web", &wish, NOTHING, NOTHING, NOTHING);
 	world_done(&world);
 }

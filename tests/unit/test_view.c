@@ -213,6 +213,28 @@ Test(view, terminating_endpoint_keeps_what_it_has_and_takes_nothing_new)
 	wants_done(&wants);
 }
 
+Test(view, endpoints_of_this_node_are_local)
+{
+	struct scene s;
+	struct wants wants;
+
+	scene_init(&s);
+	add(&s, 0, ready("10.0.0.1", "n1"));
+	add(&s, 0, ready("10.0.0.2", "n2"));
+	add(&s, 0, ready("10.0.0.3", ""));
+	wants = build(&s);
+	cr_expect(wants.items[0].endpoints[0].local);
+	cr_expect_not(wants.items[0].endpoints[1].local);
+	cr_expect_not(wants.items[0].endpoints[2].local);
+	wants_done(&wants);
+	/* A node that is not known is nobody's. */
+	s.vantage.node = "";
+	wants = build(&s);
+	for (size_t i = 0; i < wants.items[0].n_endpoints; i++)
+		cr_expect_not(wants.items[0].endpoints[i].local, "%zu", i);
+	wants_done(&wants);
+}
+
 Test(view, weight_zero_takes_nothing_new_unless_all_have_it)
 {
 	struct scene s;
@@ -295,7 +317,7 @@ Test(view, measured_if_asked_for_or_needed)
 
 Test(view, knobs_are_carried_to_every_address)
 {
-	const struct health_knobs health = { 1, 2, 3, 4, 5, 6, 7 };
+	const struct health_knobs health = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct scene s;
 	struct wants wants;
 

@@ -32,6 +32,7 @@ static const struct column service_columns[] = {
 	{ "PANIC", "panic_threshold", CELL_NUMBER, COLUMN_DATA },
 	{ "SYN", "syn_retransmits", CELL_NUMBER, COLUMN_DATA },
 	{ "DATA", "data_retransmits", CELL_NUMBER, COLUMN_DATA },
+	{ "CONNECT", "connect_timeout_ms", CELL_NUMBER, COLUMN_DATA },
 };
 
 static const struct column endpoint_columns[] = {
@@ -112,6 +113,15 @@ static bool is_asked_for(const struct cli *cli, const char *text, const struct f
 	return !name || !strcmp(name, full->name) || !strcmp(name, text);
 }
 
+/* A number that zero stands for "not known" in. */
+static void add_known(struct sheet *sheet, bool known, uint64_t number)
+{
+	if (known)
+		sheet_number(sheet, number);
+	else
+		sheet_null(sheet);
+}
+
 static void add_service(struct sheet *sheet, const struct listed_service *service,
 			const struct full_name *full)
 {
@@ -137,15 +147,7 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 	sheet_number(sheet, service->row->panic_percent);
 	sheet_number(sheet, service->row->syn_retransmits);
 	sheet_number(sheet, service->row->data_retransmits);
-}
-
-/* A number that zero stands for "not known" in. */
-static void add_known(struct sheet *sheet, bool known, uint64_t number)
-{
-	if (known)
-		sheet_number(sheet, number);
-	else
-		sheet_null(sheet);
+	add_known(sheet, service->row->connect_timeout_ms, service->row->connect_timeout_ms);
 }
 
 /* A time of CLOCK_MONOTONIC that is still to come, as people write times (RFC 3339). */

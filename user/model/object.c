@@ -83,7 +83,7 @@ static bool health_equal(const struct health_knobs *a, const struct health_knobs
 	return a->eject_failures == b->eject_failures && a->eject_base_ms == b->eject_base_ms &&
 	       a->eject_max_ms == b->eject_max_ms && a->eject_percent == b->eject_percent &&
 	       a->panic_percent == b->panic_percent && a->syn_retransmits == b->syn_retransmits &&
-	       a->data_retransmits == b->data_retransmits;
+	       a->data_retransmits == b->data_retransmits && a->connect_timeout_ms == b->connect_timeout_ms;
 }
 
 static bool service_equal(const struct service *a, const struct service *b)

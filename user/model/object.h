@@ -37,6 +37,8 @@ struct health_knobs {
 	uint8_t panic_percent;	  /* weft.dev/panic-threshold; 0 to 100, default 50 */
 	uint8_t syn_retransmits;  /* weft.dev/syn-retransmits; 1 to 20, default 1 */
 	uint8_t data_retransmits; /* weft.dev/data-retransmits; 1 to 20, default 3 */
+	uint32_t
+		connect_timeout_ms; /* weft.dev/connect-timeout; 100 ms to 10 m; zero: as the socket has it */
 };
 
 struct service {

@@ -35,6 +35,7 @@ static int build_members(struct present *present, struct plan *plan, const struc
 			.pod = endpoint->pod,
 			.port = endpoint->port,
 			.protocol = want->key.protocol,
+			.local = endpoint->local,
 		};
 		int error = endpoint_intern(present, plan, &identity, endpoint->node, endpoint->zone,
 					    &members[i].endpoint);
@@ -196,6 +197,7 @@ static void set_row(struct service_row *row, const struct want *want)
 	row->panic_percent = want->health.panic_percent;
 	row->syn_retransmits = want->health.syn_retransmits;
 	row->data_retransmits = want->health.data_retransmits;
+	row->connect_timeout_ms = want->health.connect_timeout_ms;
 }
 
 static int update_service(struct present *present, struct plan *plan, struct service_entry *entry,

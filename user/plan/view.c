@@ -124,7 +124,8 @@ static enum member_state state_of(const struct endpoint *endpoint, bool publish_
 	return MEMBER_NOT_READY;
 }
 
-static void want_fill(struct want *want, const struct found_list *list, const struct service *service)
+static void want_fill(struct want *want, const struct found_list *list, const struct service *service,
+		      const char *node)
 {
 	bool weighted = false;
 
@@ -145,6 +146,7 @@ static void want_fill(struct want *want, const struct found_list *list, const st
 			/* Weight zero takes nothing new, unless that is all there is. */
 			.chosen = found->candidate.chosen && (found->weight || !weighted),
 			.serving = endpoint->serving || service->publish_not_ready,
+			.local = *node && !strcmp(endpoint->node, node),
 		};
 	}
 	want->n_endpoints = list->count;
@@ -193,7 +195,7 @@ static int want_build(const struct model_service *model, const struct addr *addr
 		want.flags |= SERVICE_NO_LOCAL;
 	for (size_t i = 0; i < list.count; i++)
 		list.items[i].candidate.chosen = candidates[i].chosen;
-	want_fill(&want, &list, service);
+	want_fill(&want, &list, service, vantage->node);
 	*ret = want;
 	return 0;
 }

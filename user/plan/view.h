@@ -18,6 +18,7 @@ struct want_endpoint {
 	enum member_state state;
 	bool chosen;  /* takes new connections */
 	bool serving; /* keeps what it has */
+	bool local;   /* on this node */
 };
 
 struct want {

@@ -34,6 +34,7 @@ enum {
 	KNOB_PANIC,
 	KNOB_SYN,
 	KNOB_DATA,
+	KNOB_CONNECT,
 };
 
 static const struct knob knobs[] = {
@@ -53,6 +54,8 @@ static const struct knob knobs[] = {
 		       "a number of retransmissions (\"1\" to \"20\")" },
 	[KNOB_DATA] = { "weft.dev/data-retransmits", read_number, 3, 1, 20,
 			"a number of retransmissions (\"1\" to \"20\")" },
+	[KNOB_CONNECT] = { "weft.dev/connect-timeout", read_duration, 0, 100, 10 * MINUTE,
+			   "a duration (\"100ms\" to \"10m\")" },
 };
 
 bool balance_knows(const char *annotation)
@@ -215,6 +218,7 @@ int parse_balance(const struct parsing *p)
 		.panic_percent = (uint8_t)values[KNOB_PANIC],
 		.syn_retransmits = (uint8_t)values[KNOB_SYN],
 		.data_retransmits = (uint8_t)values[KNOB_DATA],
+		.connect_timeout_ms = values[KNOB_CONNECT],
 	};
 	return 0;
 }
