@@ -5,3 +5,4 @@
 #define WEFT_BPFFS "/sys/fs/bpf/weft"
 #define WEFT_LINK_DIR "links"
 #define WEFT_PROGRAM_DIR "programs"
+#define WEFT_FILTER_DIR "filters"

@@ -148,7 +148,7 @@ struct meta_row {
 	uint32_t next_name;
 	uint32_t agent_pid; /* for messages; the lock is an flock() on the pin directory */
 	uint64_t next_endpoint;
-	uint64_t reserved; /* zero */
+	uint64_t netns; /* number of the network namespace whose interfaces are attached to; zero: none yet */
 };
 
 _Static_assert(sizeof(struct service_key) == 24, "service_key");

@@ -4,7 +4,9 @@
 # the benchmarks. Nothing here touches the root cgroup or the network namespace that it is called in.
 #
 #   node N   namespace, bridge 10.244.N.1/24 and fd00:244:N::1/64, cgroup $LAB_CGROUP/nodeN
-#   pod      namespace with a veth to its node's bridge, 10.244.N.x and fd00:244:N::x, cgroup below the node's
+#   pod      namespace with a veth to its node, cgroup below the node's; the veth is
+#     bridged  a port of the node's bridge: 10.244.N.x and fd00:244:N::x
+#     routed   a port of nothing; the node has a host route to each of 10.246.N.x and fd00:246:N::x
 
 LIVE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$LIVE/../.." && pwd)
@@ -103,31 +105,73 @@ node_wire() {
 		link set wire up
 		route add 10.244.$other.0/24 via 172.30.0.$other
 		route add fd00:244:$other::/64 via fd00:172::$other
+		route add 10.246.$other.0/24 via 172.30.0.$other
+		route add fd00:246:$other::/64 via fd00:172::$other
 	END
 }
 
-# pod_add NODE NAME
-pod_add() {
-	local n=$1 name=$2 host
+# pod_make NODE NAME SUBNET: all of a pod but addresses and routes; its number on the node is in HOST.
+pod_make() {
+	local n=$1 name=$2
 	ns_add "$name"
 	mkdir -p "$LAB_CGROUP/node$n/$name/server" "$LAB/pods/$name"
-	host=$((10 + $(find "$LAB/pods" -mindepth 1 -maxdepth 1 | wc -l)))
+	HOST=$(($(cat "$LAB/last-host" 2>/dev/null || echo 9) + 1))
+	echo "$HOST" >"$LAB/last-host"
 	echo "$n" >"$LAB/pods/$name/node"
-	echo "$host" >"$LAB/pods/$name/host"
-	ip -n "$LAB_NS-node$n" link add "to-$host" type veth peer name eth0 netns "$LAB_NS-$name"
-	ip -n "$LAB_NS-node$n" link set "to-$host" master br0 up
+	echo "$HOST" >"$LAB/pods/$name/host"
+	echo "$3" >"$LAB/pods/$name/subnet"
+	ip -n "$LAB_NS-node$n" link add "to-$HOST" type veth peer name eth0 netns "$LAB_NS-$name"
+}
+
+# pod_add NODE NAME: a bridged pod
+pod_add() {
+	local n=$1 name=$2 HOST
+	pod_make "$n" "$name" 244
+	ip -n "$LAB_NS-node$n" link set "to-$HOST" master br0 up
 	ip -n "$LAB_NS-$name" -batch - <<-END
-		address add 10.244.$n.$host/24 dev eth0
-		address add fd00:244:$n::$host/64 dev eth0 nodad
+		address add 10.244.$n.$HOST/24 dev eth0
+		address add fd00:244:$n::$HOST/64 dev eth0 nodad
 		link set eth0 up
 		route add default via 10.244.$n.1
 		route add default via fd00:244:$n::1
 	END
 }
 
+# pod_add_routed NODE NAME: its gateway is a link-local address that every node has.
+pod_add_routed() {
+	local n=$1 name=$2 HOST
+	pod_make "$n" "$name" 246
+	# Any interface answers ARP for an address of the node, so one on lo serves all pods.
+	ip -n "$LAB_NS-node$n" -batch - <<-END
+		address replace 169.254.1.1/32 dev lo scope link
+		link set to-$HOST up
+		address add fe80::1/64 dev to-$HOST nodad
+		route add 10.246.$n.$HOST/32 dev to-$HOST scope link
+		route add fd00:246:$n::$HOST/128 dev to-$HOST
+	END
+	ip -n "$LAB_NS-$name" -batch - <<-END
+		address add 10.246.$n.$HOST/32 dev eth0
+		address add fd00:246:$n::$HOST/128 dev eth0 nodad
+		link set eth0 up
+		route add 169.254.1.1 dev eth0 scope link
+		route add default via 169.254.1.1 dev eth0
+		route add default via fe80::1 dev eth0
+	END
+}
+
+# pod_del NAME: one in which nothing runs any more
+pod_del() {
+	local name=$1
+	ip -n "$LAB_NS-node$(pod_node "$name")" link del "$(pod_link "$name")" 2>/dev/null || true
+	ip netns del "$LAB_NS-$name"
+	find "$(pod_cgroup "$name")" -depth -type d -exec rmdir {} \;
+	rm -r "$LAB/pods/$name"
+}
+
 pod_node() { cat "$LAB/pods/$1/node"; }
-pod_ip4() { echo "10.244.$(<"$LAB/pods/$1/node").$(<"$LAB/pods/$1/host")"; }
-pod_ip6() { echo "fd00:244:$(<"$LAB/pods/$1/node")::$(<"$LAB/pods/$1/host")"; }
+pod_link() { echo "to-$(<"$LAB/pods/$1/host")"; }
+pod_ip4() { echo "10.$(<"$LAB/pods/$1/subnet").$(<"$LAB/pods/$1/node").$(<"$LAB/pods/$1/host")"; }
+pod_ip6() { echo "fd00:$(<"$LAB/pods/$1/subnet"):$(<"$LAB/pods/$1/node")::$(<"$LAB/pods/$1/host")"; }
 pod_cgroup() { echo "$LAB_CGROUP/node$(<"$LAB/pods/$1/node")/$1"; }
 
 # in_cgroup CGROUP NAMESPACE COMMAND...: replaces this shell; call it in a subshell or with &.

@@ -8,11 +8,11 @@
 WEFT=${WEFT:-$ROOT/build/weft}
 NAMESPACE=${NAMESPACE:-live} # of all objects
 
-# weft NODE COMMAND...: weft as that node's administrator runs it.
+# weft NODE COMMAND...: weft as that node's administrator runs it, on the node.
 weft() {
 	local n=$1 command=$2
 	shift 2
-	"$WEFT" "$command" --bpffs "$LAB_BPF/node$n" "$@"
+	ns_run "node$n" "$WEFT" "$command" --bpffs "$LAB_BPF/node$n" "$@"
 }
 
 weft_load() { weft "$1" load --cgroup "$LAB_CGROUP/node$1"; }

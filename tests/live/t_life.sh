@@ -149,7 +149,7 @@ life_unload_keeps_connections() {
 # may come and go on it.
 bpf_ids() {
 	bpftool -j prog show | jq -r '.[] | select((.name // "") | startswith("weft_")) | "prog \(.id)"'
-	bpftool -j map show | jq -r '.[] | select((.name // "") | test("^(services|slots|endpoints|endpoint_index|members|names|meta|service_state|affinity|stats|sock_state|udp_state|drains|settings|endpoint_state|response_state|health|events)$")) | "map \(.id)"'
+	bpftool -j map show | jq -r '.[] | select((.name // "") | test("^(services|slots|endpoints|endpoint_index|members|names|meta|service_state|affinity|stats|sock_state|udp_state|drains|settings|endpoint_state|response_state|health|events|interfaces|sources|rescue_state|rescues|moves)$")) | "map \(.id)"'
 	bpftool -j link show | jq -r '.[] | "link \(.id)"'
 }
 
@@ -171,7 +171,8 @@ life_nothing_left() {
 			)weft_release weft_sendmsg4 weft_sendmsg6 weft_sockops " "attached"
 		own_ids >"$LAB/tmp/own"
 		n_links=$(grep -c '^link' "$LAB/tmp/own")
-		is "$n_links" 11 "links"
+		# Two for each pod of the node beside those on the cgroup.
+		is "$n_links" $((11 + 2 * 6)) "links"
 		weft_unload 1
 		[ ! -e "$LAB_BPF/node1" ] || fail "pins are left: $(find "$LAB_BPF/node1")"
 		is "$(attached)" "" "attached after unload"

@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "agent/attach.h"
 #include "agent/tell.h"
 #include "base/log.h"
 #include "kern/cgroup.h"
@@ -32,10 +33,12 @@ struct agent {
 	const struct agent_options *options;
 	uv_loop_t loop;
 	uv_prepare_t turn;
-	uv_timer_t reap, retry;
+	uv_timer_t reap, retry, attach_retry;
 	uv_signal_t signals[2];
-	uv_poll_t told;
+	uv_poll_t told, linked;
 	struct events *events;
+	struct attach *attach;
+	struct why attach_why; /* of its last failure, which is told once */
 	struct kern kern;
 	struct model *model;
 	struct source *source;
@@ -230,6 +233,75 @@ static void agent_sync(struct agent *a)
 	}
 }
 
+static void on_attach_retry(uv_timer_t *timer);
+
+/* `error` of attach_read() or attach_sync(), which are tried again. */
+static void attach_failed(struct agent *a, const struct why *why)
+{
+	bool known = !strcmp(a->attach_why.text, why->text);
+
+	a->attach_why = *why;
+	log_line(known ? LOG_DEBUG : LOG_WARN, "%s; trying again", why->text);
+	uv_timer_start(&a->attach_retry, on_attach_retry, RETRY_MS, 0);
+}
+
+/* The programs at interfaces; they need nothing from the services. */
+static void attach_now(struct agent *a)
+{
+	_cleanup_(attach_plan_done) struct attach_plan plan = { 0 };
+	struct why why = { "out of memory" };
+	int error = attach_sync(a->attach, &plan, &why);
+
+	for (size_t i = 0; i < plan.count; i++) {
+		const char *what = attach_tell(&plan.steps[i]);
+
+		if (what)
+			log_line(LOG_INFO, "%s %s (%u)", what, plan.steps[i].row.name, plan.steps[i].index);
+	}
+	if (error)
+		attach_failed(a, &why);
+	else
+		a->attach_why = (struct why){ "" };
+}
+
+static void read_links(struct agent *a)
+{
+	struct why why = { "out of memory" };
+
+	if (attach_read(a->attach, &why))
+		attach_failed(a, &why);
+	else
+		attach_now(a);
+}
+
+static void on_attach_retry(uv_timer_t *timer)
+{
+	read_links(timer->data);
+}
+
+static void on_linked(uv_poll_t *poll, int status, int happened _unused_)
+{
+	if (!status)
+		read_links(poll->data);
+}
+
+static int watch_links(struct agent *a, struct why *why)
+{
+	int error = attach_open(&a->kern, &a->options->links, why, &a->attach);
+
+	if (error)
+		return error;
+	attach_now(a);
+	if (attach_fd(a->attach) < 0)
+		return 0;
+	error = uv_poll_init(&a->loop, &a->linked, attach_fd(a->attach));
+	if (error)
+		return why_set(why, error, "cannot watch the interfaces of the node: %s", uv_strerror(error));
+	a->linked.data = a;
+	uv_poll_start(&a->linked, UV_READABLE, on_linked);
+	return 0;
+}
+
 static void on_turn(uv_prepare_t *turn)
 {
 	struct agent *a = turn->data;
@@ -309,7 +381,8 @@ static void init_handles(struct agent *a)
 	uv_prepare_init(&a->loop, &a->turn);
 	uv_timer_init(&a->loop, &a->reap);
 	uv_timer_init(&a->loop, &a->retry);
-	a->turn.data = a->reap.data = a->retry.data = a;
+	uv_timer_init(&a->loop, &a->attach_retry);
+	a->turn.data = a->reap.data = a->retry.data = a->attach_retry.data = a;
 	uv_prepare_start(&a->turn, on_turn);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		uv_signal_init(&a->loop, &a->signals[i]);
@@ -339,6 +412,8 @@ static int begin(struct agent *a, struct why *why)
 	if (!error)
 		error = watch_events(a, why);
 	if (!error)
+		error = watch_links(a, why);
+	if (!error)
 		error = source_open(a->options->source, &a->loop, a->model, &events, why, &a->source);
 	a->pending = true;
 	return error;
@@ -365,6 +440,7 @@ int agent_run(const struct agent_options *options, struct why *why)
 	uv_run(&a.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a.loop);
 	events_close(a.events);
+	attach_close(a.attach);
 	present_free(a.present);
 	model_free(a.model);
 	kern_close(&a.kern);

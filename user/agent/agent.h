@@ -3,9 +3,11 @@
 #pragma once
 
 #include "kern/kern.h"
+#include "link/pod_link.h"
 
 struct agent_options {
 	struct kern_options kern;
+	struct pod_link_options links;
 	const char *source; /* "file:DIR" */
 	const char *node;   /* our name among the nodes; "" if not known */
 };

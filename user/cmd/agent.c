@@ -11,6 +11,7 @@ int cmd_agent(const struct cli *cli)
 {
 	struct agent_options options = {
 		.kern = { cli->bpffs, cli->cgroup, cli->without },
+		.links = cli->links,
 		.source = cli->source,
 		.node = cli->node,
 	};

@@ -25,6 +25,10 @@ static const struct {
 	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
 	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
 	{ 'w', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
+	{ 'I', "interfaces", "GLOB[,GLOB]",
+	  "interfaces to attach to (default: those that lead to pods, see above)" },
+	{ 'U', "uplink", "IFACE", "leads out of the node, is no pod's (default: that of the default route)" },
+	{ 'F', "allow-spoofing", "GLOB[,GLOB]", "interfaces whose pods may send from any address" },
 	{ 'n', "namespace", "NAME", "only this namespace" },
 	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
@@ -84,6 +88,15 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		break;
 	case 'w':
 		cli->without = value;
+		break;
+	case 'I':
+		cli->links.interfaces = value;
+		break;
+	case 'U':
+		cli->links.uplink = value;
+		break;
+	case 'F':
+		cli->links.may_spoof = value;
 		break;
 	case 'n':
 		cli->namespace = value;
@@ -213,7 +226,7 @@ void help_cmd(const struct cmd *cmd, FILE *to)
 		snprintf(text, sizeof(text), "%c%c%c --%s%s%s", is_short ? '-' : ' ',
 			 is_short ? options[i].letter : ' ', is_short ? ',' : ' ', options[i].name,
 			 options[i].value ? " " : "", options[i].value ? options[i].value : "");
-		fprintf(to, "  %-24s  %s\n", text, options[i].help);
+		fprintf(to, "  %-32s  %s\n", text, options[i].help);
 	}
 }
 

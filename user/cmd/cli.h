@@ -7,6 +7,7 @@
 
 #include "base/why.h"
 #include "cmd/sheet.h"
+#include "link/pod_link.h"
 
 /* What any command may be told; fields that were not given hold their defaults. */
 struct cli {
@@ -16,6 +17,7 @@ struct cli {
 	const char *node;      /* "" : none */
 	const char *namespace; /* NULL: all */
 	const char *without;   /* NULL: nothing */
+	struct pod_link_options links;
 	enum sheet_format output;
 	bool no_headers;
 	bool wait;

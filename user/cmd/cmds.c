@@ -2,6 +2,13 @@
 /* The table of commands. */
 #include "cmd/cli.h"
 
+/* What both commands that attach have to say of it. */
+#define POD_LINKS                                                                                            \
+	"Programs are attached to the node's sides of its pods' interfaces; run it in the node's network\n"  \
+	"namespace. Without --interfaces these are the veths whose other end is in another namespace and\n"  \
+	"that are a port of a bridge, or to which a route to a single address leads. A pod may send only\n"  \
+	"from the addresses of such routes; where there are none, or wider ones, from any."
+
 const struct cmd cmds[] = {
 	{
 		.name = "load",
@@ -10,14 +17,17 @@ const struct cmd cmds[] = {
 			   "loaded\n"
 			   "already keeps its rows, and its links are switched to this binary's programs "
 			   "without\n"
-			   "a gap. Nothing is balanced before services are there: 'weft agent' brings them.",
-		.options = "bcw",
+			   "a gap. Nothing is balanced before services are there: 'weft agent' brings "
+			   "them.\n\n" POD_LINKS,
+		.options = "bcwIUF",
 		.run = cmd_load,
 	},
 	{
 		.name = "unload",
 		.summary = "Detach and unpin everything; nothing is left",
-		.details = "Detaches the programs and removes all pins. Connections that are open go on.",
+		.details =
+			"Detaches the programs and removes all pins. Connections that are open go on.\n"
+			"Filters of clsact are removed in the network namespace in which they were attached.",
 		.options = "b",
 		.run = cmd_unload,
 	},
@@ -40,10 +50,10 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "get",
-		.words = "services|endpoints|stats [NAME]",
-		.summary = "Show what the kernel holds: services, endpoints or counters",
+		.words = "services|endpoints|interfaces|stats [NAME]",
+		.summary = "Show what the kernel holds: services, endpoints, interfaces or counters",
 		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
-			   "namespace/name), or one counter.",
+			   "namespace/name), one interface or one counter.",
 		.min_words = 1,
 		.max_words = 2,
 		.options = "bnAoH",

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
+#include "cmd/get_interfaces.h"
 #include "kern/load.h"
 #include "watch/health.h"
 #include "watch/list.h"
@@ -300,6 +301,7 @@ static const struct {
 } kinds[] = {
 	{ "services", service_columns, ARRAY_LEN(service_columns), fill_services },
 	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), fill_endpoints },
+	{ "interfaces", interface_columns, INTERFACE_COLUMNS, fill_interfaces },
 	{ "stats", stat_columns, ARRAY_LEN(stat_columns), fill_stats },
 };
 
@@ -328,7 +330,8 @@ int cmd_get(const struct cli *cli)
 		if (!strcmp(cli->words[0], kinds[i].name))
 			return get(cli, i);
 	}
-	fprintf(stderr, "weft get: there is no '%s' to get; there are services, endpoints and stats\n",
+	fprintf(stderr,
+		"weft get: there is no '%s' to get; there are services, endpoints, interfaces and stats\n",
 		cli->words[0]);
 	return 2;
 }

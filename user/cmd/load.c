@@ -2,9 +2,41 @@
 /* weft load, weft unload */
 #include <stdio.h>
 
+#include "agent/attach.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "kern/load.h"
+
+static void report_load(const struct cli *cli, const struct load_report *report)
+{
+	if (report->mounted)
+		printf("mounted a BPF file system for %s\n", cli->bpffs);
+	printf("%s on %s, pinned under %s\n", report->replaced ? "programs replaced" : "loaded",
+	       report->cgroup, cli->bpffs);
+	for (int i = 0; i < FEATURE_COUNT; i++) {
+		if (!report->features[i].on)
+			printf("%s is off: %s; %s\n", report->features[i].name, report->features[i].why.text,
+			       report->features[i].effect);
+	}
+}
+
+/* To the interfaces that there are now. */
+static int attach_once(const struct kern *kern, const struct cli *cli, struct why *why)
+{
+	_cleanup_(attach_closep) struct attach *attach = NULL;
+	_cleanup_(attach_plan_done) struct attach_plan plan = { 0 };
+	int error = attach_open(kern, &cli->links, why, &attach);
+
+	if (!error)
+		error = attach_sync(attach, &plan, why);
+	for (size_t i = 0; i < plan.count; i++) {
+		const char *what = attach_tell(&plan.steps[i]);
+
+		if (what)
+			printf("%s %s (%u)\n", what, plan.steps[i].row.name, plan.steps[i].index);
+	}
+	return error;
+}
 
 int cmd_load(const struct cli *cli)
 {
@@ -18,27 +50,29 @@ int cmd_load(const struct cli *cli)
 	error = kern_load(&options, &why, &kern, &report);
 	if (error)
 		return fail("load", error, &why);
+	report_load(cli, &report);
+	error = attach_once(&kern, cli, &why);
 	kern_close(&kern);
-	if (report.mounted)
-		printf("mounted a BPF file system for %s\n", cli->bpffs);
-	printf("%s on %s, pinned under %s\n", report.replaced ? "programs replaced" : "loaded", report.cgroup,
-	       cli->bpffs);
-	for (int i = 0; i < FEATURE_COUNT; i++) {
-		if (!report.features[i].on)
-			printf("%s is off: %s; %s\n", report.features[i].name, report.features[i].why.text,
-			       report.features[i].effect);
-	}
-	return 0;
+	return error ? fail("load", error, &why) : 0;
 }
 
 int cmd_unload(const struct cli *cli)
 {
+	struct unload_report report;
 	struct why why = { "" };
-	bool found;
-	int error = kern_unload(cli->bpffs, &found, &why);
+	int error;
 
+	kern_quiet(cli->verbose);
+	error = kern_unload(cli->bpffs, &report, &why);
 	if (error)
 		return fail("unload", error, &why);
-	printf("%s\n", found ? "unloaded" : "nothing is loaded");
+	printf("%s\n", report.found ? "unloaded" : "nothing is loaded");
+	if (report.netns)
+		printf("filters were attached in network namespace net:[%llu], which is gone or cannot be "
+		       "seen from "
+		       "here;\nif it is still there, 'tc filter del dev IFACE ingress pref 30565' and the "
+		       "same with "
+		       "egress remove them\n",
+		       (unsigned long long)report.netns);
 	return 0;
 }

@@ -183,6 +183,21 @@ static void free_doc(yyjson_mut_doc **doc)
 	yyjson_mut_doc_free(*doc);
 }
 
+static yyjson_mut_val *json_list(yyjson_mut_doc *doc, const char *text)
+{
+	yyjson_mut_val *array = yyjson_mut_arr(doc);
+
+	while (*text) {
+		size_t length = strcspn(text, ",");
+
+		if (!yyjson_mut_arr_add_strn(doc, array, text, length))
+			return NULL;
+		text += length;
+		text += *text == ',';
+	}
+	return array;
+}
+
 static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const char *text)
 {
 	if (!text)
@@ -194,6 +209,8 @@ static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const
 		return yyjson_mut_uint(doc, strtoull(text, NULL, 10));
 	case CELL_BOOL:
 		return yyjson_mut_bool(doc, !strcmp(text, "true"));
+	case CELL_LIST:
+		return json_list(doc, text);
 	case CELL_TEXT:
 		break;
 	}
@@ -224,19 +241,43 @@ static int print_json(const struct sheet *sheet, FILE *to)
 	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
 }
 
-static bool emit_scalar(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
+static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length, yaml_scalar_style_t style)
+{
+	yaml_event_t event;
+
+	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, (int)length, 1, 1,
+					    style) &&
+	       yaml_emitter_emit(emitter, &event);
+}
+
+static bool emit_list(yaml_emitter_t *emitter, const char *text)
+{
+	yaml_event_t event;
+	bool fine = yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_FLOW_SEQUENCE_STYLE) &&
+		    yaml_emitter_emit(emitter, &event);
+
+	while (fine && *text) {
+		size_t length = strcspn(text, ",");
+
+		fine = emit_scalar(emitter, text, length, YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+		text += length;
+		text += *text == ',';
+	}
+	return fine && yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
+}
+
+static bool emit_cell(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
 {
 	/* Text in quotes, so that no reader takes a name for a number or a truth. */
 	yaml_scalar_style_t style = text && (kind == CELL_TEXT || kind == CELL_JSON)
 					    ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
 					    : YAML_PLAIN_SCALAR_STYLE;
-	yaml_event_t event;
 
+	if (text && kind == CELL_LIST)
+		return emit_list(emitter, text);
 	if (!text)
 		text = "null";
-	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, strlen(text), 1, 1,
-					    style) &&
-	       yaml_emitter_emit(emitter, &event);
+	return emit_scalar(emitter, text, strlen(text), style);
 }
 
 static bool emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row)
@@ -247,12 +288,9 @@ static bool emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t 
 
 	for (size_t i = 0; fine && i < sheet->n_columns; i++) {
 		const struct column *column = &sheet->columns[i];
-		yaml_event_t key;
 
-		fine = yaml_scalar_event_initialize(&key, NULL, NULL, (yaml_char_t *)column->key,
-						    strlen(column->key), 1, 1, YAML_PLAIN_SCALAR_STYLE) &&
-		       yaml_emitter_emit(emitter, &key) &&
-		       emit_scalar(emitter, cell(sheet, row, i), column->kind);
+		fine = emit_scalar(emitter, column->key, strlen(column->key), YAML_PLAIN_SCALAR_STYLE) &&
+		       emit_cell(emitter, cell(sheet, row, i), column->kind);
 	}
 	return fine && yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
 }

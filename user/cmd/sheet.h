@@ -19,6 +19,7 @@ enum cell_kind {
 	CELL_NUMBER,
 	CELL_BOOL,
 	CELL_JSON, /* already JSON */
+	CELL_LIST, /* texts, separated by commas */
 };
 
 /* Where a column is shown; JSON and YAML have all. */

@@ -20,7 +20,9 @@ enum {
 
 void kern_init(struct kern *kern, const char *dir)
 {
-	*kern = (struct kern){ .meta = -1, .stats = -1, .settings = -1, .lock = -1 };
+	*kern = (struct kern){
+		.meta = -1, .stats = -1, .settings = -1, .interfaces = -1, .sources = -1, .lock = -1
+	};
 	snprintf(kern->dir, sizeof(kern->dir), "%s", dir);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		kern->tables[table] = -1;
@@ -33,6 +35,8 @@ void kern_close(struct kern *kern)
 	closep(&kern->meta);
 	closep(&kern->stats);
 	closep(&kern->settings);
+	closep(&kern->interfaces);
+	closep(&kern->sources);
 	closep(&kern->lock);
 }
 
@@ -83,12 +87,27 @@ static int open_tables(struct kern *kern, struct why *why)
 			return why_set(why, -EPROTO, "%s/%s has rows of another shape", kern->dir,
 				       shape->map);
 	}
-	kern->stats = pins_get(kern->dir, NULL, "stats");
-	if (kern->stats < 0)
-		return why_set(why, kern->stats, "%s/stats: %s", kern->dir, strerror(-kern->stats));
-	kern->settings = pins_get(kern->dir, NULL, "settings");
-	if (kern->settings < 0)
-		return why_set(why, kern->settings, "%s/settings: %s", kern->dir, strerror(-kern->settings));
+	return 0;
+}
+
+static int open_others(struct kern *kern, struct why *why)
+{
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = {
+		{ "stats", &kern->stats },
+		{ "settings", &kern->settings },
+		{ "interfaces", &kern->interfaces },
+		{ "sources", &kern->sources },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		*maps[i].fd = pins_get(kern->dir, NULL, maps[i].name);
+		if (*maps[i].fd < 0)
+			return why_set(why, *maps[i].fd, "%s/%s: %s", kern->dir, maps[i].name,
+				       strerror(-*maps[i].fd));
+	}
 	return 0;
 }
 
@@ -105,6 +124,8 @@ int kern_open(const char *bpffs, struct why *why, struct kern *ret)
 	error = check_abi(ret, why);
 	if (!error)
 		error = open_tables(ret, why);
+	if (!error)
+		error = open_others(ret, why);
 	if (error)
 		kern_close(ret);
 	return error;

@@ -19,9 +19,13 @@ struct kern {
 	int meta;
 	int stats;
 	int settings;
+	int interfaces;
+	int sources;
 	int lock;	 /* -1, or the directory, locked for this process */
 	bool no_batch;	 /* the kernel lacks batch operations */
 	bool no_barrier; /* it has no grace period for us: time must do */
+	bool no_tc;	 /* nothing is attached to interfaces */
+	bool no_tcx;	 /* what is attached there are filters */
 	bool stale;	 /* rows were deleted since the last grace period */
 };
 

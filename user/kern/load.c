@@ -11,6 +11,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "kern/attach.h"
 #include "kern/cgroup.h"
 #include "kern/pins.h"
 #include "weft.skel.h"
@@ -56,13 +57,22 @@ static bool is_hook(const struct bpf_program *program)
 	       bpf_program__type(program) != BPF_PROG_TYPE_SCHED_CLS;
 }
 
-/* Are all programs attached, and where? */
+static bool is_pinned(const char *dir, const struct bpf_program *program)
+{
+	_cleanup_(closep) int fd = pins_get(dir, WEFT_PROGRAM_DIR, bpf_program__name(program));
+
+	return fd >= 0;
+}
+
+/* Are all programs loaded, and those that hang on a cgroup attached, and where? */
 static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *ret_cgroup)
 {
 	struct bpf_program *program;
 
 	*ret_cgroup = 0;
 	bpf_object__for_each_program (program, skeleton->obj) {
+		if (bpf_program__autoload(program) && !is_pinned(dir, program))
+			return false;
 		if (!is_hook(program))
 			continue;
 		if (link_cgroup(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
@@ -111,7 +121,7 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 	skeleton->rodata->can_set_retval = features[FEATURE_SET_RETVAL].on;
 	skeleton->rodata->can_count_flows = features[FEATURE_UDP_FLOWS].on;
 	skeleton->rodata->can_name_client = features[FEATURE_MOVED_AFFINITY].on;
-	skeleton->rodata->can_rescue = true;
+	skeleton->rodata->can_rescue = features[FEATURE_TC].on;
 	skeleton->rodata->tick_ns = tick_length_ns();
 	bpf_program__set_autoload(skeleton->progs.weft_sockops, features[FEATURE_HEALTH].on);
 	bpf_program__set_autoload(skeleton->progs.weft_ingress,
@@ -119,6 +129,8 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 	bpf_program__set_autoload(skeleton->progs.weft_release, features[FEATURE_UDP_FLOWS].on);
 	bpf_program__set_autoload(skeleton->progs.weft_recount,
 				  features[FEATURE_HEALTH].on && features[FEATURE_RECOUNT].on);
+	bpf_program__set_autoload(skeleton->progs.weft_from_pod, features[FEATURE_TC].on);
+	bpf_program__set_autoload(skeleton->progs.weft_to_pod, features[FEATURE_TC].on);
 	bpf_object__for_each_map (map, skeleton->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
@@ -334,12 +346,17 @@ static int load(const struct kern_options *options, bool adopt, struct why *why,
 		return lock;
 	/* Rows of another ABI must not meet these programs; rows that are missing are about to be made. */
 	error = kern_open(dir, why, &kern);
+	if (!error)
+		error = kern_attach_check_netns(&kern, why);
 	kern_close(&kern);
 	if (!error || error == -ENOENT)
 		error = load_locked(options, adopt, &report, why);
 	if (!error)
 		error = kern_open(dir, why, &kern);
+	if (!error)
+		error = kern_attach_claim_netns(&kern, why);
 	if (error) {
+		kern_close(&kern);
 		if (fresh)
 			pins_remove(dir, NULL);
 		return error;
@@ -347,6 +364,8 @@ static int load(const struct kern_options *options, bool adopt, struct why *why,
 	kern.lock = take_fd(&lock);
 	kern.no_batch = !report.features[FEATURE_MAP_BATCH].on;
 	kern.no_barrier = !report.features[FEATURE_RCU_BARRIER].on;
+	kern.no_tc = !report.features[FEATURE_TC].on;
+	kern.no_tcx = !report.features[FEATURE_TCX].on;
 	*ret = kern;
 	*ret_report = report;
 	return 0;
@@ -364,15 +383,17 @@ int kern_adopt(const struct kern_options *options, struct why *why, struct kern 
 	return load(options, true, why, ret, ret_report);
 }
 
-int kern_unload(const char *bpffs, bool *ret_found, struct why *why)
+int kern_unload(const char *bpffs, struct unload_report *ret, struct why *why)
 {
 	_cleanup_(closep) int lock = -1;
+	int error;
 
-	*ret_found = pins_are_own(bpffs);
-	if (!*ret_found)
+	*ret = (struct unload_report){ .found = pins_are_own(bpffs) };
+	if (!ret->found)
 		return 0;
 	lock = kern_lock(bpffs, why);
 	if (lock < 0)
 		return lock;
-	return pins_remove(bpffs, why);
+	error = kern_attach_end(bpffs, &ret->netns, why);
+	return error ? error : pins_remove(bpffs, why);
 }

@@ -25,8 +25,13 @@ int kern_load(const struct kern_options *options, struct why *why, struct kern *
 int kern_adopt(const struct kern_options *options, struct why *why, struct kern *ret,
 	       struct load_report *ret_report);
 
-/* Detaches and unpins everything. *ret_found tells whether there was anything. */
-int kern_unload(const char *bpffs, bool *ret_found, struct why *why);
+struct unload_report {
+	bool found;	/* there was anything */
+	uint64_t netns; /* nonzero: of this network namespace, which was not found, the filters may be left */
+};
+
+/* Detaches and unpins everything. */
+int kern_unload(const char *bpffs, struct unload_report *ret, struct why *why);
 
 /* The names of the counters, by number, as the types of the programs have them. */
 struct stat_names {

@@ -80,7 +80,7 @@ static bool is_empty(const char *dir)
 
 int pins_make(const char *dir, bool *ret_mounted, struct why *why)
 {
-	static const char *const folders[] = { WEFT_LINK_DIR, WEFT_PROGRAM_DIR };
+	static const char *const folders[] = { WEFT_LINK_DIR, WEFT_PROGRAM_DIR, WEFT_FILTER_DIR };
 	char below[PATH_MAX];
 	bool mounted = false;
 	int error = 0;
@@ -121,7 +121,7 @@ bool pins_are_own(const char *dir)
 	       is_bpffs(below);
 }
 
-/* Pins do not nest deeper than links/ and programs/: one level of recursion. */
+/* Pins do not nest deeper than links/ and the like: one level of recursion. */
 static int remove_below(const char *dir)
 {
 	_cleanup_(closedirp) DIR *listing = opendir(dir);
@@ -199,13 +199,60 @@ int pins_lock(const char *dir)
 	return take_fd(&fd);
 }
 
+static int make_path(const char *dir, const char *below, const char *name, char ret[PATH_MAX])
+{
+	int length = snprintf(ret, PATH_MAX, "%s/%s%s%s", dir, below ? below : "", below ? "/" : "", name);
+
+	return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 int pins_get(const char *dir, const char *below, const char *name)
 {
 	char path[PATH_MAX];
-	int length;
+	int error = make_path(dir, below, name, path);
 
-	length = snprintf(path, sizeof(path), "%s/%s%s%s", dir, below ? below : "", below ? "/" : "", name);
-	if (length >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return bpf_obj_get(path);
+	return error ? error : bpf_obj_get(path);
+}
+
+int pins_put(const char *dir, const char *below, const char *name, int fd)
+{
+	char path[PATH_MAX];
+	int error = make_path(dir, below, name, path);
+
+	return error ? error : bpf_obj_pin(fd, path);
+}
+
+int pins_drop(const char *dir, const char *below, const char *name)
+{
+	char path[PATH_MAX];
+	int error = make_path(dir, below, name, path);
+
+	if (!error && unlink(path) && errno != ENOENT)
+		error = -errno;
+	return error;
+}
+
+const char *pin_name(const char *what, uint32_t index, char name[PIN_NAME_SIZE])
+{
+	snprintf(name, PIN_NAME_SIZE, "%s-%u", what, index);
+	return name;
+}
+
+int pins_each_index(const char *dir, const char *below, pins_index_fn *call, void *arg)
+{
+	_cleanup_(closedirp) DIR *listing = NULL;
+	char path[PATH_MAX];
+	struct dirent *item;
+	int error = make_path(dir, below, "", path);
+
+	if (error)
+		return error;
+	listing = opendir(path);
+	while (!error && listing && (item = readdir(listing))) {
+		const char *dash = strrchr(item->d_name, '-');
+
+		if (dash)
+			error = call(arg, strtoul(dash + 1, NULL, 10));
+	}
+	return error;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/why.h"
 
@@ -28,3 +29,18 @@ int pins_lock(const char *dir);
 
 /* The descriptor of a pinned object, or a negative errno. `below` may be NULL. */
 int pins_get(const char *dir, const char *below, const char *name);
+
+/* Pins what `fd` is; takes a pin away, also one that is not there. Both return 0 or a negative errno. */
+int pins_put(const char *dir, const char *below, const char *name, int fd);
+int pins_drop(const char *dir, const char *below, const char *name);
+
+enum {
+	PIN_NAME_SIZE = 64,
+};
+
+/* "what-7", of a thing that there is once for each interface; names of pins cannot have dots. Returns `name`. */
+const char *pin_name(const char *what, uint32_t index, char name[PIN_NAME_SIZE]);
+
+/* Calls for each index in a name pin_name() made that is pinned below; a pin may go during the call. */
+typedef int pins_index_fn(void *arg, uint32_t index);
+int pins_each_index(const char *dir, const char *below, pins_index_fn *call, void *arg);

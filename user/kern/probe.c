@@ -11,26 +11,9 @@
 
 #include "base/attr.h"
 #include "kern/barrier.h"
+#include "kern/try.h"
 
-/* Instructions by hand, in the encoding of the kernel's Documentation/bpf/standardization. */
-#define INSN(op, dst, src, offset, value)                                                                    \
-	((struct bpf_insn){                                                                                  \
-		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) })
-#define INSN_MOVE(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
-#define INSN_CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
-#define INSN_COPY(to, from) INSN(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
-#define INSN_LOAD(to, from, offset) INSN(BPF_LDX | BPF_MEM | BPF_DW, to, from, offset, 0)
-#define INSN_IF_ZERO(reg, skip) INSN(BPF_JMP | BPF_JEQ | BPF_K, reg, 0, skip, 0)
-#define INSN_EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-
-struct target {
-	enum bpf_prog_type program;
-	enum bpf_attach_type attach;
-	int btf_id; /* of the iterator; zero: none */
-};
-
-static int try_program(const struct target *target, const struct bpf_insn *insns, size_t count,
-		       struct why *why)
+int try_program(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = target->attach,
 		    .attach_btf_id = target->btf_id);
@@ -155,8 +138,7 @@ static struct btf *lock_types(int *ret_int, int *ret_lock, int *ret_row)
 	return btf;
 }
 
-/* Returns a descriptor to close. */
-static int make_map(enum bpf_map_type type, bool locked, struct why *why)
+int try_make_map(enum bpf_map_type type, bool locked, struct why *why)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
 	int number = 0, lock = 0, row = 0;
@@ -178,7 +160,7 @@ static int make_map(enum bpf_map_type type, bool locked, struct why *why)
 
 static int try_map(enum bpf_map_type type, bool locked, struct why *why)
 {
-	_cleanup_(closep) int fd = make_map(type, locked, why);
+	_cleanup_(closep) int fd = try_make_map(type, locked, why);
 
 	return fd < 0 ? fd : 0;
 }
@@ -200,7 +182,7 @@ static int try_recount(struct why *why)
 
 	if (btf_id < 0)
 		return why_set(why, btf_id, "the kernel has no iterator over TCP sockets");
-	fd = make_map(BPF_MAP_TYPE_SK_STORAGE, false, why);
+	fd = try_make_map(BPF_MAP_TYPE_SK_STORAGE, false, why);
 	if (fd < 0)
 		return fd;
 	const struct bpf_insn insns[] = {
@@ -209,8 +191,7 @@ static int try_recount(struct why *why)
 		INSN_CALL(BPF_FUNC_skc_to_tcp_sock),
 		INSN_IF_ZERO(BPF_REG_0, 6),
 		INSN_COPY(BPF_REG_2, BPF_REG_0),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, fd),
-		INSN(0, 0, 0, 0, 0),
+		INSN_MAP(BPF_REG_1, fd),
 		INSN_MOVE(BPF_REG_3, 0),
 		INSN_MOVE(BPF_REG_4, BPF_SK_STORAGE_GET_F_CREATE),
 		INSN_CALL(BPF_FUNC_sk_storage_get),
@@ -285,6 +266,12 @@ static const struct {
 	[FEATURE_MOVED_AFFINITY] = { "moved_affinity",
 				     "a client does not stay with the endpoint that its connect was moved to",
 				     false, try_moved_affinity },
+	[FEATURE_TC] = { "tc",
+			 "nothing is attached to interfaces: a connect that fails is not moved, and a pod "
+			 "may send "
+			 "from any address",
+			 false, try_tc },
+	[FEATURE_TCX] = { "tcx", "programs are attached to interfaces by filters of clsact", false, try_tcx },
 	[FEATURE_MAP_BATCH] = { "map_batch", "rows are written and read one by one, which is slower", false,
 				try_map_batch },
 	[FEATURE_RCU_BARRIER] = { "rcu_barrier", "old rows stay for a second before they are deleted", false,
