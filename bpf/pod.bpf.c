@@ -12,7 +12,7 @@ int weft_from_pod(struct __sk_buff *skb)
 	if (!guard_allows(skb))
 		return TC_DROP;
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return neighbour_from_pod(skb);
+		return arp_from_pod(skb);
 	/* It is still the pod's own socket. */
 	sk = skb->sk;
 	if (!sk)
@@ -25,7 +25,7 @@ int weft_from_pod(struct __sk_buff *skb)
 	if (sk->protocol == IPPROTO_UDP)
 		return udp_from_pod(skb, sk);
 	if (sk->protocol == IPPROTO_ICMPV6)
-		return neighbour_from_pod(skb);
+		return discovery_from_pod(skb);
 	return TC_NEXT;
 }
 

@@ -187,7 +187,8 @@ static inline void connection_times_out(struct bpf_sock_ops *ctx, uint32_t strea
 	if (sock->flags & SOCK_ESTABLISHED) {
 		if (streak >= service.data_retransmits)
 			connection_failed(sock, state, FAILURE_STALLED);
-	} else if (!(sock->moved & MOVED_AWAY) && streak >= service.syn_retransmits && bpf_jiffies64() - sock->syn_jiffies >= timeout) {
+	} else if (!(sock->moved & MOVED_AWAY) && streak >= service.syn_retransmits &&
+		   bpf_jiffies64() - sock->syn_jiffies >= timeout) {
 		connection_failed(sock, state, FAILURE_TIMED_OUT);
 	}
 }

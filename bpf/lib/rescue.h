@@ -20,11 +20,6 @@
 #define TC_DROP 2
 
 enum {
-	TCP_FIN_BIT = 0x01,
-	TCP_SYN_BIT = 0x02,
-	TCP_RST_BIT = 0x04,
-	TCP_ACK_BIT = 0x10,
-
 	/* Source ports that are tried before a move is given up. */
 	MAX_PORTS = 8,
 	FIRST_PORT = 32768,
@@ -104,8 +99,8 @@ static inline bool is_port_taken(struct __sk_buff *skb, struct scratch *w)
 	if (w->netns < 0)
 		return false;
 	scratch_tuple(w, &w->key.remote, w->key.remote_port, &w->key.local, w->key.local_port);
-	return w->key.protocol == IPPROTO_TCP ? is_tcp_port_taken(skb, w, size) :
-						is_udp_port_taken(skb, w, size);
+	return w->key.protocol == IPPROTO_TCP ? is_tcp_port_taken(skb, w, size)
+					      : is_udp_port_taken(skb, w, size);
 }
 
 /*
@@ -323,8 +318,9 @@ static __attribute__((noinline)) int refusal_to_syn(struct __sk_buff *skb, const
 						    const struct scratch *w, const struct syn_copy *syn,
 						    const struct interface_row *row)
 {
-	return forge_syn(skb, packet, syn, &w->key.local, w->key.local_port, &w->key.remote,
-			 w->key.remote_port, row->gateway);
+	struct ends ends = { .source = w->key.local, .target = w->key.remote };
+
+	return forge_syn(skb, packet, syn, &ends, w->key.local_port, w->key.remote_port, row->gateway);
 }
 
 /*
@@ -375,17 +371,20 @@ static inline int refused(struct __sk_buff *skb, struct scratch *w, const struct
 static __attribute__((noinline)) int answered_late(struct __sk_buff *skb, struct scratch *w)
 {
 	const uint8_t both = TCP_SYN_BIT | TCP_ACK_BIT;
+	uint32_t interface = skb->ifindex;
+	struct interface_row *row = bpf_map_lookup_elem(&interfaces, &interface);
 
-	if ((w->packet.tcp_flags & (both | TCP_RST_BIT)) != both)
+	if (!row || (w->packet.tcp_flags & (both | TCP_RST_BIT)) != both)
 		return TC_DROP;
 	count(REASON_RESCUE_LATE);
-	if (forge_reset(skb, &w->packet))
+	if (forge_reset(skb, &w->packet, row->gateway))
 		return TC_DROP;
 	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
 /* `from` comes to the pod, or, in an ICMP error, had gone from it to `from`. Fills in `w->key` and `w->row`. */
-static inline bool find_move(struct __sk_buff *skb, struct scratch *w, const struct packet *packet, bool quoted)
+static inline bool find_move(struct __sk_buff *skb, struct scratch *w, const struct packet *packet,
+			     bool quoted)
 {
 	struct move_row *row;
 

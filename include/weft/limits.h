@@ -26,5 +26,5 @@ enum limits {
 	MAX_SOURCES = 65536, /* addresses that interfaces may send from */
 	MAX_MOVES = 65536,   /* two for each moved connection, one for each healed UDP socket */
 	MAX_UNRESOLVED = 4096,
-	MAX_TRIES = 16,	     /* endpoints that one connect may try */
+	MAX_TRIES = 16, /* endpoints that one connect may try */
 };

@@ -179,9 +179,10 @@ struct sock_state {
 
 	/* Written by the socket hooks. */
 	uint32_t connect_timeout_ms; /* of the service */
-	uint16_t syn_timeout_ms; /* until the SYN is sent again for the first time; zero: as the kernel has it */
-	uint8_t syn_retries;	 /* what TCP_SYNCNT was before; zero: it is as it was */
-	uint8_t reserved[5];	 /* zero */
+	uint16_t
+		syn_timeout_ms; /* until the SYN is sent again for the first time; zero: as the kernel has it */
+	uint8_t syn_retries;	/* what TCP_SYNCNT was before; zero: it is as it was */
+	uint8_t reserved[5];	/* zero */
 
 	struct syn_copy syn; /* written by tc */
 };

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One packet into another: a refusal on its way to the pod into the SYN that it answers, to somebody else; a late
+ * answer into a reset. The caller then has it come in from the pod (bpf_redirect() with BPF_F_INGRESS).
+ *
+ * A program cannot see whether a packet's TCP checksum is finished or left to the last device (CHECKSUM_PARTIAL).
+ * So a TCP packet keeps its own, and the helpers replace what differs: they know. For that the TCP header has to stay
+ * where it was. ICMP errors come finished; there the whole sum is written.
+ *
+ * Sums of IPv4 addresses are those of their mapped forms: ::ffff adds nothing in one's complement.
+ */
+#pragma once
+
+#include "lib/packet.h"
+
+enum {
+	TCP_FIN_BIT = 0x01,
+	TCP_SYN_BIT = 0x02,
+	TCP_RST_BIT = 0x04,
+	TCP_ACK_BIT = 0x10,
+
+	OPTION_END = 0,
+	OPTION_NOTHING = 1,
+	OPTION_FASTOPEN = 34,	 /* RFC 7413 */
+	OPTION_EXPERIMENT = 254, /* RFC 6994: fast open had this number first, with the two bytes behind it */
+	FASTOPEN_MAGIC = 0xf989,
+
+	FORGED_TTL = 64,
+	DONT_FRAGMENT_V4 = 0x4000,
+};
+
+/* A TCP header as it lies in the packet. */
+struct tcp_header {
+	__be16 source, target;
+	__be32 sequence, acknowledged;
+	uint8_t length; /* in words of four bytes, in the upper half */
+	uint8_t flags;
+	__be16 window, checksum, urgent;
+	uint8_t options[SYN_OPTIONS];
+};
+
+#define TCP_BARE offsetof(struct tcp_header, options)
+
+static inline uint16_t sum_fold(uint64_t sum)
+{
+	uint32_t i;
+
+	for (i = 0; i < 4; i++)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Does this connect carry data, or ask whether it may next time? */
+static inline bool has_fastopen(const struct syn_copy *syn)
+{
+	uint32_t at = 0, i;
+	uint8_t kind, length;
+
+	for (i = 0; i < SYN_OPTIONS; i++) {
+		if (at >= syn->length || at >= SYN_OPTIONS - 3)
+			break;
+		kind = syn->options[at];
+		if (kind == OPTION_END)
+			break;
+		if (kind == OPTION_NOTHING) {
+			at++;
+			continue;
+		}
+		if (kind == OPTION_FASTOPEN)
+			return true;
+		if (kind == OPTION_EXPERIMENT &&
+		    (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
+			return true;
+		length = syn->options[at + 1];
+		if (length < 2)
+			break;
+		at += length;
+	}
+	return false;
+}
+
+/* Copies a SYN, all but `kept`. False: it is one that is left alone. */
+static inline bool forge_keep(struct __sk_buff *skb, const struct packet *packet, struct syn_copy *ret)
+{
+	uint32_t length = packet->tcp_length - TCP_BARE;
+
+	if (packet->payload || length > SYN_OPTIONS)
+		return false;
+	ret->sequence = packet->sequence;
+	ret->window = packet->window;
+	ret->length = (uint8_t)length;
+	ret->flags = packet->tcp_flags;
+	ret->reserved_bits = packet->tcp_reserved;
+	ret->traffic_class = packet->traffic_class;
+	/* The compiler must not forget what was compared. */
+	barrier_var(length);
+	if (length && length <= SYN_OPTIONS &&
+	    bpf_skb_load_bytes(skb, packet->l4 + TCP_BARE, ret->options, length))
+		return false;
+	return !has_fastopen(ret);
+}
+
+/* Ends of a packet, one behind the other as sums are taken of them. */
+struct ends {
+	struct addr source;
+	struct addr target;
+};
+
+static inline int forge_ip_v4(struct __sk_buff *skb, const struct ends *ends, uint8_t traffic_class,
+			      uint32_t behind)
+{
+	const union addr_words *from = (const void *)&ends->source, *to = (const void *)&ends->target;
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = sizeof(ip) / 4,
+		.tos = traffic_class,
+		.tot_len = bpf_htons(sizeof(ip) + behind),
+		.frag_off = bpf_htons(DONT_FRAGMENT_V4),
+		.ttl = FORGED_TTL,
+		.protocol = IPPROTO_TCP,
+		.saddr = from->words[3],
+		.daddr = to->words[3],
+	};
+	int64_t sum = bpf_csum_diff(NULL, 0, (void *)&ip, sizeof(ip), 0);
+
+	ip.check = sum_fold((uint64_t)sum);
+	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), 0);
+}
+
+static inline int forge_ip_v6(struct __sk_buff *skb, const struct ends *ends, uint8_t traffic_class,
+			      uint32_t behind)
+{
+	struct ipv6hdr ip = {
+		.version = 6,
+		.priority = traffic_class >> 4,
+		.flow_lbl = { (uint8_t)(traffic_class << 4) },
+		.payload_len = bpf_htons(behind),
+		.nexthdr = IPPROTO_TCP,
+		.hop_limit = FORGED_TTL,
+	};
+
+	__builtin_memcpy(&ip.saddr, &ends->source, sizeof(ip.saddr));
+	__builtin_memcpy(&ip.daddr, &ends->target, sizeof(ip.daddr));
+	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), 0);
+}
+
+/* From the pod, which the packet was for, to the gateway; the type stays. */
+static inline int forge_ethernet(struct __sk_buff *skb, const uint8_t gateway[MAC_SIZE])
+{
+	uint8_t macs[2 * MAC_SIZE];
+
+	if (bpf_skb_load_bytes(skb, 0, macs + MAC_SIZE, MAC_SIZE))
+		return -EFAULT;
+	__builtin_memcpy(macs, gateway, MAC_SIZE);
+	return bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
+}
+
+static inline uint32_t forged_l4(const struct packet *packet)
+{
+	return sizeof(struct ethhdr) + (packet->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
+/* Of the ends, the length and the protocol. */
+static inline int64_t pseudo_sum(const struct ends *ends, uint32_t length)
+{
+	__be32 rest[2] = { bpf_htonl(length), bpf_htonl(IPPROTO_TCP) };
+
+	return bpf_csum_diff(NULL, 0, (void *)rest, sizeof(rest),
+			     (uint32_t)bpf_csum_diff(NULL, 0, (void *)ends, sizeof(*ends), 0));
+}
+
+/* The checksum that is there was right before body and pseudo-header changed by these differences. */
+static inline int forge_checksum(struct __sk_buff *skb, uint32_t l4, int64_t body, int64_t pseudo)
+{
+	uint32_t offset = l4 + offsetof(struct tcp_header, checksum);
+	int error = bpf_l4_csum_replace(skb, offset, 0, (uint32_t)pseudo, BPF_F_PSEUDO_HDR);
+
+	return error ?: bpf_l4_csum_replace(skb, offset, 0, (uint32_t)body, 0);
+}
+
+/* `a` - `b`, in one's complement. */
+static inline int64_t sum_minus(int64_t a, int64_t b)
+{
+	uint64_t sum = (uint64_t)(uint32_t)a + (uint32_t)~b;
+
+	return (uint32_t)(sum + (sum >> 32));
+}
+
+static inline void forge_syn_header(const struct syn_copy *syn, uint16_t source_port, uint16_t target_port,
+				    struct tcp_header *ret)
+{
+	uint32_t i;
+
+	ret->source = bpf_htons(source_port);
+	ret->target = bpf_htons(target_port);
+	ret->sequence = bpf_htonl(syn->sequence);
+	ret->length = (uint8_t)((TCP_BARE + syn->length) / 4 << 4) | syn->reserved_bits;
+	ret->flags = syn->flags;
+	ret->window = bpf_htons(syn->window);
+	/* Behind the last option there is nothing that a sum could count. */
+	for (i = 0; i < SYN_OPTIONS; i++)
+		ret->options[i] = i < syn->length ? syn->options[i] : 0;
+}
+
+/* The finished sum, in a packet whose sums are all finished. */
+static inline uint16_t whole_checksum(const struct tcp_header *tcp, const struct ends *ends, uint32_t length)
+{
+	return sum_fold((uint64_t)bpf_csum_diff(NULL, 0, (void *)tcp, sizeof(*tcp),
+						(uint32_t)pseudo_sum(ends, length)));
+}
+
+/*
+ * Turns `packet`, a RST or an ICMP error, into the SYN of `ends` and the ports. Returns 0, or an error with which the
+ * packet is to be dropped.
+ */
+static __always_inline int forge_syn(struct __sk_buff *skb, const struct packet *packet,
+				     const struct syn_copy *syn, const struct ends *ends,
+				     uint16_t source_port, uint16_t target_port,
+				     const uint8_t gateway[MAC_SIZE])
+{
+	uint32_t l4 = forged_l4(packet), length = TCP_BARE + syn->length;
+	bool was_tcp = packet->protocol == IPPROTO_TCP;
+	struct tcp_header old = {}, tcp = {};
+	int64_t body = 0, pseudo = 0;
+	__be16 checksum;
+	int error;
+
+	if (length > sizeof(tcp))
+		return -EINVAL;
+	forge_syn_header(syn, source_port, target_port, &tcp);
+	if (was_tcp) {
+		if (packet->l4 != l4 || packet->tcp_length != TCP_BARE || packet->payload ||
+		    bpf_skb_load_bytes(skb, l4, &old, TCP_BARE))
+			return -EINVAL;
+		checksum = old.checksum;
+		old.checksum = 0;
+		body = bpf_csum_diff((void *)&old, TCP_BARE, (void *)&tcp, sizeof(tcp), 0);
+		pseudo = sum_minus(pseudo_sum(ends, length),
+				   pseudo_sum((const struct ends *)&packet->source, TCP_BARE));
+	} else {
+		checksum = whole_checksum(&tcp, ends, length);
+	}
+	tcp.checksum = checksum;
+	error = bpf_skb_change_tail(skb, l4 + length, 0);
+	if (!error)
+		error = forge_ethernet(skb, gateway);
+	if (!error)
+		error = packet->v4 ? forge_ip_v4(skb, ends, syn->traffic_class, length)
+				   : forge_ip_v6(skb, ends, syn->traffic_class, length);
+	barrier_var(length);
+	if (!error && length >= TCP_BARE && length <= sizeof(tcp))
+		error = bpf_skb_store_bytes(skb, l4, &tcp, length, BPF_F_INVALIDATE_HASH);
+	if (!error && was_tcp)
+		error = forge_checksum(skb, l4, body, pseudo);
+	return error;
+}
+
+/*
+ * Turns a segment that comes to the pod into the reset that a host without such a connection answers with (RFC 9293,
+ * 3.10.7.1), back to where it came from. Returns as forge_syn().
+ */
+static __always_inline int forge_reset(struct __sk_buff *skb, const struct packet *packet,
+				       const uint8_t gateway[MAC_SIZE])
+{
+	struct ends ends = { .source = packet->target, .target = packet->source };
+	uint32_t l4 = forged_l4(packet), length = packet->tcp_length;
+	struct tcp_header old = {}, tcp = {
+		.source = bpf_htons(packet->target_port),
+		.target = bpf_htons(packet->source_port),
+		.sequence = bpf_htonl(packet->acknowledged),
+		.length = TCP_BARE / 4 << 4,
+		.flags = TCP_RST_BIT,
+	};
+	int64_t body, pseudo;
+	__be16 checksum;
+	int error;
+
+	barrier_var(length);
+	if (packet->l4 != l4 || packet->payload || length < TCP_BARE || length > sizeof(old) ||
+	    bpf_skb_load_bytes(skb, l4, &old, length))
+		return -EINVAL;
+	checksum = old.checksum;
+	old.checksum = 0;
+	body = bpf_csum_diff((void *)&old, sizeof(old), (void *)&tcp, TCP_BARE, 0);
+	tcp.checksum = checksum;
+	pseudo = sum_minus(pseudo_sum(&ends, TCP_BARE), pseudo_sum(&ends, packet->tcp_length));
+	error = bpf_skb_change_tail(skb, l4 + TCP_BARE, 0);
+	if (!error)
+		error = forge_ethernet(skb, gateway);
+	if (!error)
+		error = packet->v4 ? forge_ip_v4(skb, &ends, 0, TCP_BARE)
+				   : forge_ip_v6(skb, &ends, 0, TCP_BARE);
+	if (!error)
+		error = bpf_skb_store_bytes(skb, l4, &tcp, TCP_BARE, BPF_F_INVALIDATE_HASH);
+	return error ?: forge_checksum(skb, l4, body, pseudo);
+}

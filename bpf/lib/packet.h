@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a packet is: Ethernet, IPv4 or IPv6 with what may stand between it and TCP, UDP or ICMP. Reads, never writes. */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "lib/addr.h"
+#include "weft/interface.h"
+#include "weft/state.h"
+
+enum packet_kind {
+	PACKET_OTHER = 0, /* not IP, malformed or truncated: to be left alone */
+	PACKET_TCP,
+	PACKET_UDP,
+	PACKET_ICMP,	 /* of either family */
+	PACKET_FRAGMENT, /* not the first one: it has addresses only */
+	PACKET_IP,	 /* anything else over IP: it has addresses only */
+};
+
+struct packet {
+	struct addr source;
+	struct addr target;
+	uint32_t l3;	   /* offsets from the start of the frame */
+	uint32_t l4;	   /* zero: there is none to see */
+	uint32_t sequence; /* of TCP, host order */
+	uint32_t acknowledged;
+	uint32_t payload;     /* bytes behind the TCP header */
+	uint16_t source_port; /* host order */
+	uint16_t target_port;
+	uint16_t window; /* as it stands in the TCP header, host order */
+	uint8_t v4;
+	uint8_t protocol;
+	uint8_t traffic_class; /* IPv4: type of service */
+	uint8_t tcp_flags;     /* the 14th byte */
+	uint8_t tcp_length;    /* of the header, bytes */
+	uint8_t tcp_reserved;  /* the lower half of the 13th byte */
+	uint8_t icmp_type;
+	uint8_t icmp_code;
+};
+
+enum {
+	MAX_EXTENSIONS = 6,
+	/* Extension headers of IPv6 (RFC 8200, section 4). */
+	EXTENSION_HOPS = 0,
+	EXTENSION_ROUTING = 43,
+	EXTENSION_FRAGMENT = 44,
+	EXTENSION_TARGET = 60,
+
+	FRAGMENT_OFFSET_V4 = 0x1fff,
+	FRAGMENT_OFFSET_V6 = 0xfff8,
+
+	ICMP_ERROR_QUOTE = 8, /* behind so many bytes an error quotes a packet */
+};
+
+enum icmp_error {
+	ICMP_ERROR_NONE,
+	ICMP_ERROR_UNREACHABLE, /* nobody will answer (RFC 792, RFC 4443) */
+	ICMP_ERROR_OTHER,	/* about a packet, but no refusal: too big, too old, not understood */
+};
+
+static inline void packet_set_v4(struct addr *address, uint32_t ip)
+{
+	union addr_words *a = (void *)address;
+
+	a->halves[0] = 0;
+	a->words[2] = V4_PREFIX;
+	a->words[3] = ip;
+}
+
+/* Reads what of the header is in sight: of a quoted packet only the first eight bytes need be there. */
+static inline enum packet_kind packet_parse_tcp(struct __sk_buff *skb, uint32_t behind, bool quoted,
+						struct packet *ret)
+{
+	struct tcphdr tcp = {};
+	uint8_t *bytes = (void *)&tcp;
+
+	if (bpf_skb_load_bytes(skb, ret->l4, &tcp, quoted ? 8 : sizeof(tcp)))
+		return PACKET_OTHER;
+	ret->source_port = bpf_ntohs(tcp.source);
+	ret->target_port = bpf_ntohs(tcp.dest);
+	ret->sequence = bpf_ntohl(tcp.seq);
+	if (quoted)
+		return PACKET_TCP;
+	ret->acknowledged = bpf_ntohl(tcp.ack_seq);
+	ret->window = bpf_ntohs(tcp.window);
+	ret->tcp_length = (bytes[12] >> 4) * 4;
+	ret->tcp_reserved = bytes[12] & 0xf;
+	ret->tcp_flags = bytes[13];
+	if (ret->tcp_length < sizeof(tcp) || behind < ret->tcp_length)
+		return PACKET_OTHER;
+	ret->payload = behind - ret->tcp_length;
+	return PACKET_TCP;
+}
+
+static inline enum packet_kind packet_parse_l4(struct __sk_buff *skb, uint32_t behind, bool quoted,
+					       struct packet *ret)
+{
+	struct udphdr udp;
+	uint8_t type[2];
+
+	switch (ret->protocol) {
+	case IPPROTO_TCP:
+		return packet_parse_tcp(skb, behind, quoted, ret);
+	case IPPROTO_UDP:
+		if (bpf_skb_load_bytes(skb, ret->l4, &udp, sizeof(udp)))
+			return PACKET_OTHER;
+		ret->source_port = bpf_ntohs(udp.source);
+		ret->target_port = bpf_ntohs(udp.dest);
+		return PACKET_UDP;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (ret->protocol != (ret->v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) ||
+		    bpf_skb_load_bytes(skb, ret->l4, type, sizeof(type)))
+			return PACKET_OTHER;
+		ret->icmp_type = type[0];
+		ret->icmp_code = type[1];
+		return PACKET_ICMP;
+	default:
+		return PACKET_IP;
+	}
+}
+
+static inline enum packet_kind packet_parse_v4(struct __sk_buff *skb, bool quoted, struct packet *ret)
+{
+	struct iphdr ip;
+	uint32_t length, total;
+
+	if (bpf_skb_load_bytes(skb, ret->l3, &ip, sizeof(ip)))
+		return PACKET_OTHER;
+	length = ip.ihl * 4;
+	total = bpf_ntohs(ip.tot_len);
+	/* A packet of more than 64 KB, before it is cut, has no length. */
+	if (!total)
+		total = skb->len - ret->l3;
+	if (ip.version != 4 || length < sizeof(ip) || total < length)
+		return PACKET_OTHER;
+	if (!quoted && total > skb->len - ret->l3)
+		return PACKET_OTHER;
+	packet_set_v4(&ret->source, ip.saddr);
+	packet_set_v4(&ret->target, ip.daddr);
+	ret->v4 = true;
+	ret->protocol = ip.protocol;
+	ret->traffic_class = ip.tos;
+	ret->l4 = 0;
+	if (ip.frag_off & bpf_htons(FRAGMENT_OFFSET_V4))
+		return PACKET_FRAGMENT;
+	ret->l4 = ret->l3 + length;
+	return packet_parse_l4(skb, total - length, quoted, ret);
+}
+
+/* Steps over one extension header. False: it is none, or it cannot be read. */
+static inline bool packet_skip_extension(struct __sk_buff *skb, uint8_t *next, uint32_t *offset,
+					 bool *is_later)
+{
+	struct {
+		uint8_t next, length;
+		__be16 fragment;
+	} header;
+
+	if (*next != EXTENSION_HOPS && *next != EXTENSION_ROUTING && *next != EXTENSION_TARGET &&
+	    *next != EXTENSION_FRAGMENT)
+		return false;
+	if (bpf_skb_load_bytes(skb, *offset, &header, sizeof(header)))
+		return false;
+	if (*next == EXTENSION_FRAGMENT)
+		*is_later = header.fragment & bpf_htons(FRAGMENT_OFFSET_V6);
+	*offset += *next == EXTENSION_FRAGMENT ? 8 : (header.length + 1) * 8;
+	*next = header.next;
+	return true;
+}
+
+static inline enum packet_kind packet_parse_v6(struct __sk_buff *skb, bool quoted, struct packet *ret)
+{
+	struct ipv6hdr ip;
+	uint32_t offset = ret->l3 + sizeof(ip), total, i;
+	bool is_later = false;
+	uint8_t next;
+
+	if (bpf_skb_load_bytes(skb, ret->l3, &ip, sizeof(ip)))
+		return PACKET_OTHER;
+	/* Larger than 64 KB, as above: then what is there counts. */
+	total = sizeof(ip) + bpf_ntohs(ip.payload_len);
+	if (!ip.payload_len)
+		total = skb->len - ret->l3;
+	if (ip.version != 6 || (!quoted && total > skb->len - ret->l3))
+		return PACKET_OTHER;
+	__builtin_memcpy(&ret->source, &ip.saddr, sizeof(ret->source));
+	__builtin_memcpy(&ret->target, &ip.daddr, sizeof(ret->target));
+	ret->v4 = false;
+	ret->traffic_class = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
+	ret->l4 = 0;
+	next = ip.nexthdr;
+	for (i = 0; i < MAX_EXTENSIONS; i++) {
+		if (is_later || !packet_skip_extension(skb, &next, &offset, &is_later))
+			break;
+	}
+	ret->protocol = next;
+	if (is_later)
+		return PACKET_FRAGMENT;
+	if (offset > ret->l3 + total)
+		return PACKET_OTHER;
+	ret->l4 = offset;
+	return packet_parse_l4(skb, ret->l3 + total - offset, quoted, ret);
+}
+
+/* A tag of a VLAN that is still in the frame makes it one of no interest. */
+static inline enum packet_kind packet_parse(struct __sk_buff *skb, struct packet *ret)
+{
+	ret->l3 = sizeof(struct ethhdr);
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return packet_parse_v4(skb, false, ret);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return packet_parse_v6(skb, false, ret);
+	return PACKET_OTHER;
+}
+
+static inline enum icmp_error packet_error(const struct packet *packet)
+{
+	if (packet->v4) {
+		/* 4 of 3: it must be fragmented and may not be. */
+		if (packet->icmp_type == 3)
+			return packet->icmp_code == 4 ? ICMP_ERROR_OTHER : ICMP_ERROR_UNREACHABLE;
+		return packet->icmp_type == 11 || packet->icmp_type == 12 ? ICMP_ERROR_OTHER
+									  : ICMP_ERROR_NONE;
+	}
+	if (packet->icmp_type == 1)
+		return ICMP_ERROR_UNREACHABLE;
+	return packet->icmp_type >= 2 && packet->icmp_type <= 4 ? ICMP_ERROR_OTHER : ICMP_ERROR_NONE;
+}
+
+/* The TCP or UDP packet that an ICMP error is about: addresses, ports and sequence number. */
+static inline bool packet_quoted(struct __sk_buff *skb, const struct packet *error, struct packet *ret)
+{
+	enum packet_kind kind;
+
+	ret->l3 = error->l4 + ICMP_ERROR_QUOTE;
+	kind = error->v4 ? packet_parse_v4(skb, true, ret) : packet_parse_v6(skb, true, ret);
+	return kind == PACKET_TCP || kind == PACKET_UDP;
+}
