@@ -50,36 +50,62 @@ static inline uint16_t sum_fold(uint64_t sum)
 	return (uint16_t)~sum;
 }
 
-/* Does this connect carry data, or ask whether it may next time? */
-static inline bool has_fastopen(const struct syn_copy *syn)
+/* Compared in a way that neither the compiler folds nor an old verifier forgets. */
+static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint32_t most)
 {
-	uint32_t at = 0, i;
-	uint8_t kind, length;
-
-	for (i = 0; i < SYN_OPTIONS; i++) {
-		if (at >= syn->length || at >= SYN_OPTIONS - 3)
-			break;
-		kind = syn->options[at];
-		if (kind == OPTION_END)
-			break;
-		if (kind == OPTION_NOTHING) {
-			at++;
-			continue;
-		}
-		if (kind == OPTION_FASTOPEN)
-			return true;
-		if (kind == OPTION_EXPERIMENT &&
-		    (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
-			return true;
-		length = syn->options[at + 1];
-		if (length < 2)
-			break;
-		at += length;
-	}
-	return false;
+	barrier_var(*size);
+	if (*size < least)
+		return false;
+	barrier_var(*size);
+	return *size <= most;
 }
 
-/* Copies a SYN, all but `kept`. False: it is one that is left alone. */
+/* Steps of forge_keep(). */
+enum {
+	MAX_OPTIONS = 20,
+	OPTIONS_DONE = 0xff,
+	OPTIONS_FASTOPEN = 0xfe,
+};
+
+/*
+ * From one option of a SYN to the next: where it stands, or that it was the last, or that it is one of fast open, by
+ * which a connect carries data or asks whether it may the next time. A global function as the loop around it is one of
+ * many unknowns to the verifier.
+ */
+uint32_t weft_next_option(uint32_t at);
+
+static inline uint32_t next_option(const struct syn_copy *syn, uint32_t at)
+{
+	uint8_t kind, length;
+
+	if (at >= syn->length || at > SYN_OPTIONS - 4)
+		return OPTIONS_DONE;
+	kind = syn->options[at];
+	if (kind == OPTION_END)
+		return OPTIONS_DONE;
+	if (kind == OPTION_NOTHING)
+		return at + 1;
+	if (kind == OPTION_FASTOPEN)
+		return OPTIONS_FASTOPEN;
+	if (kind == OPTION_EXPERIMENT && (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
+		return OPTIONS_FASTOPEN;
+	length = syn->options[at + 1];
+	return length < 2 ? OPTIONS_DONE : at + length;
+}
+
+static inline bool has_fastopen(void)
+{
+	uint32_t at = 0, i;
+
+	for (i = 0; i < MAX_OPTIONS; i++) {
+		at = weft_next_option(at);
+		if (at >= OPTIONS_FASTOPEN)
+			break;
+	}
+	return at == OPTIONS_FASTOPEN;
+}
+
+/* Copies a SYN, all but `kept`, into the scratch. False: it is one that is left alone. */
 static inline bool forge_keep(struct __sk_buff *skb, const struct packet *packet, struct syn_copy *ret)
 {
 	uint32_t length = packet->tcp_length - TCP_BARE;
@@ -92,12 +118,11 @@ static inline bool forge_keep(struct __sk_buff *skb, const struct packet *packet
 	ret->flags = packet->tcp_flags;
 	ret->reserved_bits = packet->tcp_reserved;
 	ret->traffic_class = packet->traffic_class;
-	/* The compiler must not forget what was compared. */
-	barrier_var(length);
-	if (length && length <= SYN_OPTIONS &&
-	    bpf_skb_load_bytes(skb, packet->l4 + TCP_BARE, ret->options, length))
-		return false;
-	return !has_fastopen(ret);
+	/* Behind the last option there must be nothing that a sum would count. */
+	__builtin_memset(ret->options, 0, sizeof(ret->options));
+	if (!is_size_between(&length, 4, SYN_OPTIONS))
+		return true;
+	return !bpf_skb_load_bytes(skb, packet->l4 + TCP_BARE, ret->options, length) && !has_fastopen();
 }
 
 /* Ends of a packet, one behind the other as sums are taken of them. */
@@ -189,17 +214,13 @@ static inline int64_t sum_minus(int64_t a, int64_t b)
 static inline void forge_syn_header(const struct syn_copy *syn, uint16_t source_port, uint16_t target_port,
 				    struct tcp_header *ret)
 {
-	uint32_t i;
-
 	ret->source = bpf_htons(source_port);
 	ret->target = bpf_htons(target_port);
 	ret->sequence = bpf_htonl(syn->sequence);
 	ret->length = (uint8_t)((TCP_BARE + syn->length) / 4 << 4) | syn->reserved_bits;
 	ret->flags = syn->flags;
 	ret->window = bpf_htons(syn->window);
-	/* Behind the last option there is nothing that a sum could count. */
-	for (i = 0; i < SYN_OPTIONS; i++)
-		ret->options[i] = i < syn->length ? syn->options[i] : 0;
+	__builtin_memcpy(ret->options, syn->options, sizeof(ret->options));
 }
 
 /* The finished sum, in a packet whose sums are all finished. */
@@ -247,8 +268,7 @@ static __always_inline int forge_syn(struct __sk_buff *skb, const struct packet 
 	if (!error)
 		error = packet->v4 ? forge_ip_v4(skb, ends, syn->traffic_class, length)
 				   : forge_ip_v6(skb, ends, syn->traffic_class, length);
-	barrier_var(length);
-	if (!error && length >= TCP_BARE && length <= sizeof(tcp))
+	if (!error && is_size_between(&length, TCP_BARE, sizeof(tcp)))
 		error = bpf_skb_store_bytes(skb, l4, &tcp, length, BPF_F_INVALIDATE_HASH);
 	if (!error && was_tcp)
 		error = forge_checksum(skb, l4, body, pseudo);
@@ -275,8 +295,7 @@ static __always_inline int forge_reset(struct __sk_buff *skb, const struct packe
 	__be16 checksum;
 	int error;
 
-	barrier_var(length);
-	if (packet->l4 != l4 || packet->payload || length < TCP_BARE || length > sizeof(old) ||
+	if (packet->l4 != l4 || packet->payload || !is_size_between(&length, TCP_BARE, sizeof(old)) ||
 	    bpf_skb_load_bytes(skb, l4, &old, length))
 		return -EINVAL;
 	checksum = old.checksum;
