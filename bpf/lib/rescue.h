@@ -414,6 +414,16 @@ static inline int untranslate(struct __sk_buff *skb, struct scratch *w)
 	return TC_DROP;
 }
 
+/* Not inlined: what it needs of the stack is not there while a move is made. */
+static __attribute__((noinline)) int untranslate_quoted(struct __sk_buff *skb, struct scratch *w)
+{
+	if (!translate_quoted(skb, &w->packet, &w->quoted, &w->row.remote, w->row.remote_port,
+			      w->row.local_port))
+		return TC_NEXT;
+	count(REASON_RESCUE_MALFORMED);
+	return TC_DROP;
+}
+
 static inline int tcp_to_pod(struct __sk_buff *skb, struct scratch *w)
 {
 	const uint8_t refusal = TCP_RST_BIT | TCP_ACK_BIT;
@@ -450,9 +460,5 @@ static inline int icmp_to_pod(struct __sk_buff *skb, struct scratch *w)
 		verdict = refused(skb, w, &w->packet, w->quoted.sequence, moved);
 	if (verdict != TC_NEXT || !moved || !find_move(skb, w, &w->quoted, true))
 		return verdict;
-	if (!translate_quoted(skb, &w->packet, &w->quoted, &w->row.remote, w->row.remote_port,
-			      w->row.local_port))
-		return TC_NEXT;
-	count(REASON_RESCUE_MALFORMED);
-	return TC_DROP;
+	return untranslate_quoted(skb, w);
 }
