@@ -12,6 +12,7 @@
 #pragma once
 
 #include "lib/packet.h"
+#include "lib/sum.h"
 
 enum {
 	TCP_FIN_BIT = 0x01,
@@ -41,13 +42,13 @@ struct tcp_header {
 
 #define TCP_BARE offsetof(struct tcp_header, options)
 
-static inline uint16_t sum_fold(uint64_t sum)
+/* Is this option of a SYN, at `at`, the one of fast open? */
+static inline bool is_fastopen(const struct syn_copy *syn, uint32_t at)
 {
-	uint32_t i;
-
-	for (i = 0; i < 4; i++)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	if (syn->options[at] == OPTION_FASTOPEN)
+		return true;
+	return syn->options[at] == OPTION_EXPERIMENT && at < SYN_OPTIONS - 3 &&
+	       (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC;
 }
 
 /* Compared in a way that neither the compiler folds nor an old verifier forgets. */
@@ -62,7 +63,7 @@ static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint
 
 /* Steps of forge_keep(). */
 enum {
-	MAX_OPTIONS = 20,
+	MAX_OPTIONS = SYN_OPTIONS,
 	OPTIONS_DONE = 0xff,
 	OPTIONS_FASTOPEN = 0xfe,
 };
@@ -76,21 +77,20 @@ uint32_t weft_next_option(uint32_t at);
 
 static inline uint32_t next_option(const struct syn_copy *syn, uint32_t at)
 {
-	uint8_t kind, length;
+	uint8_t kind;
 
-	if (at >= syn->length || at > SYN_OPTIONS - 4)
+	if (at >= syn->length || at >= SYN_OPTIONS)
 		return OPTIONS_DONE;
 	kind = syn->options[at];
 	if (kind == OPTION_END)
 		return OPTIONS_DONE;
 	if (kind == OPTION_NOTHING)
 		return at + 1;
-	if (kind == OPTION_FASTOPEN)
+	if (is_fastopen(syn, at))
 		return OPTIONS_FASTOPEN;
-	if (kind == OPTION_EXPERIMENT && (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
-		return OPTIONS_FASTOPEN;
-	length = syn->options[at + 1];
-	return length < 2 ? OPTIONS_DONE : at + length;
+	if (at >= SYN_OPTIONS - 1 || syn->options[at + 1] < 2)
+		return OPTIONS_DONE;
+	return at + syn->options[at + 1];
 }
 
 static inline bool has_fastopen(void)
@@ -146,10 +146,9 @@ static inline int forge_ip_v4(struct __sk_buff *skb, const struct ends *ends, ui
 		.saddr = from->words[3],
 		.daddr = to->words[3],
 	};
-	int64_t sum = bpf_csum_diff(NULL, 0, (void *)&ip, sizeof(ip), 0);
 
-	ip.check = sum_fold((uint64_t)sum);
-	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), 0);
+	ip.check = sum_fold((uint32_t)bpf_csum_diff(NULL, 0, (void *)&ip, sizeof(ip), 0));
+	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), BPF_F_RECOMPUTE_CSUM);
 }
 
 static inline int forge_ip_v6(struct __sk_buff *skb, const struct ends *ends, uint8_t traffic_class,
@@ -166,7 +165,7 @@ static inline int forge_ip_v6(struct __sk_buff *skb, const struct ends *ends, ui
 
 	__builtin_memcpy(&ip.saddr, &ends->source, sizeof(ip.saddr));
 	__builtin_memcpy(&ip.daddr, &ends->target, sizeof(ip.daddr));
-	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), 0);
+	return bpf_skb_store_bytes(skb, sizeof(struct ethhdr), &ip, sizeof(ip), BPF_F_RECOMPUTE_CSUM);
 }
 
 /* From the pod, which the packet was for, to the gateway; the type stays. */
@@ -186,29 +185,46 @@ static inline uint32_t forged_l4(const struct packet *packet)
 }
 
 /* Of the ends, the length and the protocol. */
-static inline int64_t pseudo_sum(const struct ends *ends, uint32_t length)
+static inline uint32_t pseudo_sum(const struct ends *ends, uint32_t length)
 {
 	__be32 rest[2] = { bpf_htonl(length), bpf_htonl(IPPROTO_TCP) };
+	int64_t sum = bpf_csum_diff(NULL, 0, (void *)ends, sizeof(*ends), 0);
 
-	return bpf_csum_diff(NULL, 0, (void *)rest, sizeof(rest),
-			     (uint32_t)bpf_csum_diff(NULL, 0, (void *)ends, sizeof(*ends), 0));
+	return (uint32_t)bpf_csum_diff(NULL, 0, (void *)rest, sizeof(rest), (uint32_t)sum);
 }
 
-/* The checksum that is there was right before body and pseudo-header changed by these differences. */
-static inline int forge_checksum(struct __sk_buff *skb, uint32_t l4, int64_t body, int64_t pseudo)
+/*
+ * What a new segment changes in the checksum of the one whose place it takes. With its checksum and its pseudo-header
+ * a finished segment adds up to nothing, so that these two tell what its bytes added up to.
+ */
+struct change {
+	uint32_t body;
+	uint32_t pseudo;
+};
+
+/* `tcp` still has no checksum; it gets that of the packet, to be changed where it stands. */
+static __always_inline int forge_change(struct __sk_buff *skb, const struct packet *packet,
+					const struct ends *ends, uint32_t length, struct tcp_header *tcp,
+					struct change *ret)
+{
+	uint32_t old = pseudo_sum((const struct ends *)&packet->source, packet->end - packet->l4);
+	uint32_t sum = (uint32_t)bpf_csum_diff(NULL, 0, (void *)tcp, sizeof(*tcp), 0);
+
+	if (packet->l4 != forged_l4(packet) ||
+	    bpf_skb_load_bytes(skb, packet->l4 + offsetof(struct tcp_header, checksum), &tcp->checksum,
+			       sizeof(tcp->checksum)))
+		return -EINVAL;
+	ret->body = sum_plus(sum, sum_plus(tcp->checksum, old));
+	ret->pseudo = sum_minus(pseudo_sum(ends, length), old);
+	return 0;
+}
+
+static inline int forge_checksum(struct __sk_buff *skb, uint32_t l4, const struct change *change)
 {
 	uint32_t offset = l4 + offsetof(struct tcp_header, checksum);
-	int error = bpf_l4_csum_replace(skb, offset, 0, (uint32_t)pseudo, BPF_F_PSEUDO_HDR);
+	int error = bpf_l4_csum_replace(skb, offset, 0, change->pseudo, BPF_F_PSEUDO_HDR);
 
-	return error ?: bpf_l4_csum_replace(skb, offset, 0, (uint32_t)body, 0);
-}
-
-/* `a` - `b`, in one's complement. */
-static inline int64_t sum_minus(int64_t a, int64_t b)
-{
-	uint64_t sum = (uint64_t)(uint32_t)a + (uint32_t)~b;
-
-	return (uint32_t)(sum + (sum >> 32));
+	return error ?: bpf_l4_csum_replace(skb, offset, 0, change->body, 0);
 }
 
 static inline void forge_syn_header(const struct syn_copy *syn, uint16_t source_port, uint16_t target_port,
@@ -226,8 +242,28 @@ static inline void forge_syn_header(const struct syn_copy *syn, uint16_t source_
 /* The finished sum, in a packet whose sums are all finished. */
 static inline uint16_t whole_checksum(const struct tcp_header *tcp, const struct ends *ends, uint32_t length)
 {
-	return sum_fold((uint64_t)bpf_csum_diff(NULL, 0, (void *)tcp, sizeof(*tcp),
-						(uint32_t)pseudo_sum(ends, length)));
+	return sum_fold(
+		(uint32_t)bpf_csum_diff(NULL, 0, (void *)tcp, sizeof(*tcp), pseudo_sum(ends, length)));
+}
+
+/* Writes the new packet, all but the TCP checksum's change. */
+static __always_inline int forge_packet(struct __sk_buff *skb, const struct packet *packet,
+					const struct ends *ends, uint8_t traffic_class,
+					const struct tcp_header *tcp, uint32_t length,
+					const uint8_t gateway[MAC_SIZE])
+{
+	uint64_t flags = packet->protocol == IPPROTO_TCP ? 0 : BPF_F_RECOMPUTE_CSUM;
+	uint32_t l4 = forged_l4(packet);
+	int error = bpf_skb_change_tail(skb, l4 + length, 0);
+
+	if (!error)
+		error = forge_ethernet(skb, gateway);
+	if (!error)
+		error = packet->v4 ? forge_ip_v4(skb, ends, traffic_class, length)
+				   : forge_ip_v6(skb, ends, traffic_class, length);
+	if (!error && is_size_between(&length, TCP_BARE, sizeof(*tcp)))
+		error = bpf_skb_store_bytes(skb, l4, tcp, length, flags | BPF_F_INVALIDATE_HASH);
+	return error;
 }
 
 /*
@@ -239,40 +275,30 @@ static __always_inline int forge_syn(struct __sk_buff *skb, const struct packet 
 				     uint16_t source_port, uint16_t target_port,
 				     const uint8_t gateway[MAC_SIZE])
 {
-	uint32_t l4 = forged_l4(packet), length = TCP_BARE + syn->length;
 	bool was_tcp = packet->protocol == IPPROTO_TCP;
-	struct tcp_header old = {}, tcp = {};
-	int64_t body = 0, pseudo = 0;
-	__be16 checksum;
-	int error;
+	uint32_t length = TCP_BARE + syn->length;
+	struct tcp_header tcp = {};
+	struct change change = {};
+	int error = 0;
 
-	if (length > sizeof(tcp))
+	if (length > sizeof(tcp) || addr_is_v4(&ends->target) != packet->v4)
 		return -EINVAL;
 	forge_syn_header(syn, source_port, target_port, &tcp);
-	if (was_tcp) {
-		if (packet->l4 != l4 || packet->tcp_length != TCP_BARE || packet->payload ||
-		    bpf_skb_load_bytes(skb, l4, &old, TCP_BARE))
-			return -EINVAL;
-		checksum = old.checksum;
-		old.checksum = 0;
-		body = bpf_csum_diff((void *)&old, TCP_BARE, (void *)&tcp, sizeof(tcp), 0);
-		pseudo = sum_minus(pseudo_sum(ends, length),
-				   pseudo_sum((const struct ends *)&packet->source, TCP_BARE));
-	} else {
-		checksum = whole_checksum(&tcp, ends, length);
-	}
-	tcp.checksum = checksum;
-	error = bpf_skb_change_tail(skb, l4 + length, 0);
+	if (was_tcp)
+		error = forge_change(skb, packet, ends, length, &tcp, &change);
+	else
+		tcp.checksum = whole_checksum(&tcp, ends, length);
 	if (!error)
-		error = forge_ethernet(skb, gateway);
-	if (!error)
-		error = packet->v4 ? forge_ip_v4(skb, ends, syn->traffic_class, length)
-				   : forge_ip_v6(skb, ends, syn->traffic_class, length);
-	if (!error && is_size_between(&length, TCP_BARE, sizeof(tcp)))
-		error = bpf_skb_store_bytes(skb, l4, &tcp, length, BPF_F_INVALIDATE_HASH);
+		error = forge_packet(skb, packet, ends, syn->traffic_class, &tcp, length, gateway);
 	if (!error && was_tcp)
-		error = forge_checksum(skb, l4, body, pseudo);
+		error = forge_checksum(skb, packet->l4, &change);
 	return error;
+}
+
+/* What a segment takes of the sequence numbers. */
+static inline uint32_t segment_length(const struct packet *packet)
+{
+	return packet->payload + !!(packet->tcp_flags & TCP_SYN_BIT) + !!(packet->tcp_flags & TCP_FIN_BIT);
 }
 
 /*
@@ -283,33 +309,25 @@ static __always_inline int forge_reset(struct __sk_buff *skb, const struct packe
 				       const uint8_t gateway[MAC_SIZE])
 {
 	struct ends ends = { .source = packet->target, .target = packet->source };
-	uint32_t l4 = forged_l4(packet), length = packet->tcp_length;
-	struct tcp_header old = {}, tcp = {
+	struct tcp_header tcp = {
 		.source = bpf_htons(packet->target_port),
 		.target = bpf_htons(packet->source_port),
-		.sequence = bpf_htonl(packet->acknowledged),
 		.length = TCP_BARE / 4 << 4,
 		.flags = TCP_RST_BIT,
 	};
-	int64_t body, pseudo;
-	__be16 checksum;
+	struct change change;
 	int error;
 
-	if (packet->l4 != l4 || packet->payload || !is_size_between(&length, TCP_BARE, sizeof(old)) ||
-	    bpf_skb_load_bytes(skb, l4, &old, length))
+	if (packet->tcp_flags & TCP_RST_BIT)
 		return -EINVAL;
-	checksum = old.checksum;
-	old.checksum = 0;
-	body = bpf_csum_diff((void *)&old, sizeof(old), (void *)&tcp, TCP_BARE, 0);
-	tcp.checksum = checksum;
-	pseudo = sum_minus(pseudo_sum(&ends, TCP_BARE), pseudo_sum(&ends, packet->tcp_length));
-	error = bpf_skb_change_tail(skb, l4 + TCP_BARE, 0);
+	if (packet->tcp_flags & TCP_ACK_BIT) {
+		tcp.sequence = bpf_htonl(packet->acknowledged);
+	} else {
+		tcp.acknowledged = bpf_htonl(packet->sequence + segment_length(packet));
+		tcp.flags |= TCP_ACK_BIT;
+	}
+	error = forge_change(skb, packet, &ends, TCP_BARE, &tcp, &change);
 	if (!error)
-		error = forge_ethernet(skb, gateway);
-	if (!error)
-		error = packet->v4 ? forge_ip_v4(skb, &ends, 0, TCP_BARE)
-				   : forge_ip_v6(skb, &ends, 0, TCP_BARE);
-	if (!error)
-		error = bpf_skb_store_bytes(skb, l4, &tcp, TCP_BARE, BPF_F_INVALIDATE_HASH);
-	return error ?: forge_checksum(skb, l4, body, pseudo);
+		error = forge_packet(skb, packet, &ends, 0, &tcp, TCP_BARE, gateway);
+	return error ?: forge_checksum(skb, packet->l4, &change);
 }

@@ -26,6 +26,7 @@ struct packet {
 	struct addr target;
 	uint32_t l3;	   /* offsets from the start of the frame */
 	uint32_t l4;	   /* zero: there is none to see */
+	uint32_t end;	   /* what follows is not the packet's: Ethernet fills up short frames */
 	uint32_t sequence; /* of TCP, host order */
 	uint32_t acknowledged;
 	uint32_t payload;     /* bytes behind the TCP header */
@@ -43,6 +44,7 @@ struct packet {
 };
 
 enum {
+	MAX_LENGTH = 65535, /* that a header can tell */
 	MAX_EXTENSIONS = 6,
 	/* Extension headers of IPv6 (RFC 8200, section 4). */
 	EXTENSION_HOPS = 0,
@@ -52,8 +54,10 @@ enum {
 
 	FRAGMENT_OFFSET_V4 = 0x1fff,
 	FRAGMENT_OFFSET_V6 = 0xfff8,
+	ROUTING_LEFT = 0x00ff,
 
 	ICMP_ERROR_QUOTE = 8, /* behind so many bytes an error quotes a packet */
+	QUOTE_LEAST = 8,      /* so many bytes of TCP or UDP are in it */
 };
 
 enum icmp_error {
@@ -72,13 +76,13 @@ static inline void packet_set_v4(struct addr *address, uint32_t ip)
 }
 
 /* Reads what of the header is in sight: of a quoted packet only the first eight bytes need be there. */
-static inline enum packet_kind packet_parse_tcp(struct __sk_buff *skb, uint32_t behind, bool quoted,
-						struct packet *ret)
+static inline enum packet_kind packet_parse_tcp(struct __sk_buff *skb, bool quoted, struct packet *ret)
 {
+	uint32_t behind = ret->end - ret->l4;
 	struct tcphdr tcp = {};
 	uint8_t *bytes = (void *)&tcp;
 
-	if (bpf_skb_load_bytes(skb, ret->l4, &tcp, quoted ? 8 : sizeof(tcp)))
+	if (bpf_skb_load_bytes(skb, ret->l4, &tcp, quoted ? QUOTE_LEAST : sizeof(tcp)))
 		return PACKET_OTHER;
 	ret->source_port = bpf_ntohs(tcp.source);
 	ret->target_port = bpf_ntohs(tcp.dest);
@@ -96,69 +100,79 @@ static inline enum packet_kind packet_parse_tcp(struct __sk_buff *skb, uint32_t 
 	return PACKET_TCP;
 }
 
-static inline enum packet_kind packet_parse_l4(struct __sk_buff *skb, uint32_t behind, bool quoted,
-					       struct packet *ret)
+static inline enum packet_kind packet_parse_l4(struct __sk_buff *skb, bool quoted, struct packet *ret)
 {
 	struct udphdr udp;
 	uint8_t type[2];
 
+	if (ret->protocol != IPPROTO_TCP && ret->protocol != IPPROTO_UDP &&
+	    ret->protocol != (ret->v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return PACKET_IP;
+	/* All three have as much at least. */
+	if (ret->l4 + QUOTE_LEAST > ret->end)
+		return PACKET_OTHER;
 	switch (ret->protocol) {
 	case IPPROTO_TCP:
-		return packet_parse_tcp(skb, behind, quoted, ret);
+		return packet_parse_tcp(skb, quoted, ret);
 	case IPPROTO_UDP:
 		if (bpf_skb_load_bytes(skb, ret->l4, &udp, sizeof(udp)))
 			return PACKET_OTHER;
 		ret->source_port = bpf_ntohs(udp.source);
 		ret->target_port = bpf_ntohs(udp.dest);
 		return PACKET_UDP;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		if (ret->protocol != (ret->v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) ||
-		    bpf_skb_load_bytes(skb, ret->l4, type, sizeof(type)))
+	default:
+		if (bpf_skb_load_bytes(skb, ret->l4, type, sizeof(type)))
 			return PACKET_OTHER;
 		ret->icmp_type = type[0];
 		ret->icmp_code = type[1];
 		return PACKET_ICMP;
-	default:
-		return PACKET_IP;
 	}
+}
+
+/* A packet of `length` bytes begins at `ret->l3`, and may end before `ret->end`. A quoted one is mostly cut. */
+static inline bool packet_ends(bool quoted, uint32_t length, struct packet *ret)
+{
+	uint32_t there = ret->end - ret->l3;
+
+	if (length < there)
+		ret->end = ret->l3 + length;
+	return quoted || length <= there;
 }
 
 static inline enum packet_kind packet_parse_v4(struct __sk_buff *skb, bool quoted, struct packet *ret)
 {
 	struct iphdr ip;
-	uint32_t length, total;
+	uint32_t total;
 
 	if (bpf_skb_load_bytes(skb, ret->l3, &ip, sizeof(ip)))
 		return PACKET_OTHER;
-	length = ip.ihl * 4;
 	total = bpf_ntohs(ip.tot_len);
 	/* A packet of more than 64 KB, before it is cut, has no length. */
-	if (!total)
-		total = skb->len - ret->l3;
-	if (ip.version != 4 || length < sizeof(ip) || total < length)
-		return PACKET_OTHER;
-	if (!quoted && total > skb->len - ret->l3)
+	if (!total && ret->end - ret->l3 > MAX_LENGTH)
+		total = ret->end - ret->l3;
+	if (ip.version != 4 || ip.ihl < sizeof(ip) / 4 || !packet_ends(quoted, total, ret))
 		return PACKET_OTHER;
 	packet_set_v4(&ret->source, ip.saddr);
 	packet_set_v4(&ret->target, ip.daddr);
 	ret->v4 = true;
 	ret->protocol = ip.protocol;
 	ret->traffic_class = ip.tos;
+	ret->l4 = ret->l3 + ip.ihl * 4;
+	if (ret->l4 > ret->end)
+		return PACKET_OTHER;
+	if (!(ip.frag_off & bpf_htons(FRAGMENT_OFFSET_V4)))
+		return packet_parse_l4(skb, quoted, ret);
 	ret->l4 = 0;
-	if (ip.frag_off & bpf_htons(FRAGMENT_OFFSET_V4))
-		return PACKET_FRAGMENT;
-	ret->l4 = ret->l3 + length;
-	return packet_parse_l4(skb, total - length, quoted, ret);
+	return PACKET_FRAGMENT;
 }
 
-/* Steps over one extension header. False: it is none, or it cannot be read. */
+/* Steps over one extension header. False: it is none, or it cannot be read, or it says that more is to come. */
 static inline bool packet_skip_extension(struct __sk_buff *skb, uint8_t *next, uint32_t *offset,
 					 bool *is_later)
 {
 	struct {
 		uint8_t next, length;
-		__be16 fragment;
+		__be16 rest; /* of a fragment, its offset; of routing, type and stations left */
 	} header;
 
 	if (*next != EXTENSION_HOPS && *next != EXTENSION_ROUTING && *next != EXTENSION_TARGET &&
@@ -166,51 +180,58 @@ static inline bool packet_skip_extension(struct __sk_buff *skb, uint8_t *next, u
 		return false;
 	if (bpf_skb_load_bytes(skb, *offset, &header, sizeof(header)))
 		return false;
+	/* Its destination is a station on the way, and not the one that checksums are made with. */
+	if (*next == EXTENSION_ROUTING && header.rest & bpf_htons(ROUTING_LEFT))
+		return false;
 	if (*next == EXTENSION_FRAGMENT)
-		*is_later = header.fragment & bpf_htons(FRAGMENT_OFFSET_V6);
+		*is_later = header.rest & bpf_htons(FRAGMENT_OFFSET_V6);
 	*offset += *next == EXTENSION_FRAGMENT ? 8 : (header.length + 1) * 8;
 	*next = header.next;
 	return true;
 }
 
+/* Where the last extension header ends, and what follows. True: the middle of what was sent. */
+static inline bool packet_skip_extensions(struct __sk_buff *skb, uint32_t offset, struct packet *ret)
+{
+	bool is_later = false;
+	uint32_t i;
+
+	for (i = 0; i < MAX_EXTENSIONS; i++) {
+		if (is_later || !packet_skip_extension(skb, &ret->protocol, &offset, &is_later))
+			break;
+	}
+	ret->l4 = offset;
+	return is_later;
+}
+
 static inline enum packet_kind packet_parse_v6(struct __sk_buff *skb, bool quoted, struct packet *ret)
 {
 	struct ipv6hdr ip;
-	uint32_t offset = ret->l3 + sizeof(ip), total, i;
-	bool is_later = false;
-	uint8_t next;
+	uint32_t total;
 
 	if (bpf_skb_load_bytes(skb, ret->l3, &ip, sizeof(ip)))
 		return PACKET_OTHER;
-	/* Larger than 64 KB, as above: then what is there counts. */
 	total = sizeof(ip) + bpf_ntohs(ip.payload_len);
-	if (!ip.payload_len)
-		total = skb->len - ret->l3;
-	if (ip.version != 6 || (!quoted && total > skb->len - ret->l3))
+	if (!ip.payload_len && ret->end - ret->l3 > MAX_LENGTH)
+		total = ret->end - ret->l3;
+	if (ip.version != 6 || !packet_ends(quoted, total, ret))
 		return PACKET_OTHER;
 	__builtin_memcpy(&ret->source, &ip.saddr, sizeof(ret->source));
 	__builtin_memcpy(&ret->target, &ip.daddr, sizeof(ret->target));
 	ret->v4 = false;
+	ret->protocol = ip.nexthdr;
 	ret->traffic_class = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
+	if (!packet_skip_extensions(skb, ret->l3 + sizeof(ip), ret))
+		return ret->l4 > ret->end ? PACKET_OTHER : packet_parse_l4(skb, quoted, ret);
 	ret->l4 = 0;
-	next = ip.nexthdr;
-	for (i = 0; i < MAX_EXTENSIONS; i++) {
-		if (is_later || !packet_skip_extension(skb, &next, &offset, &is_later))
-			break;
-	}
-	ret->protocol = next;
-	if (is_later)
-		return PACKET_FRAGMENT;
-	if (offset > ret->l3 + total)
-		return PACKET_OTHER;
-	ret->l4 = offset;
-	return packet_parse_l4(skb, ret->l3 + total - offset, quoted, ret);
+	return PACKET_FRAGMENT;
 }
 
 /* A tag of a VLAN that is still in the frame makes it one of no interest. */
 static inline enum packet_kind packet_parse(struct __sk_buff *skb, struct packet *ret)
 {
 	ret->l3 = sizeof(struct ethhdr);
+	ret->end = skb->len;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		return packet_parse_v4(skb, false, ret);
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
@@ -238,6 +259,7 @@ static inline bool packet_quoted(struct __sk_buff *skb, const struct packet *err
 	enum packet_kind kind;
 
 	ret->l3 = error->l4 + ICMP_ERROR_QUOTE;
+	ret->end = error->end;
 	kind = error->v4 ? packet_parse_v4(skb, true, ret) : packet_parse_v6(skb, true, ret);
 	return kind == PACKET_TCP || kind == PACKET_UDP;
 }

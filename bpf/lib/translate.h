@@ -8,6 +8,7 @@
 #pragma once
 
 #include "lib/packet.h"
+#include "lib/sum.h"
 
 /* A side of the packet: where its address and its port stand. */
 struct side {
@@ -56,6 +57,7 @@ static inline int translate_address_v4(struct __sk_buff *skb, const struct packe
 	return error;
 }
 
+/* No checksum of a header makes up for what changes here: a sum that a device has taken (CHECKSUM_COMPLETE) changes. */
 static inline int translate_address_v6(struct __sk_buff *skb, const struct packet *packet, uint32_t offset,
 				       const struct addr *from, const struct addr *to)
 {
@@ -67,7 +69,8 @@ static inline int translate_address_v6(struct __sk_buff *skb, const struct packe
 	if (checksum)
 		error = bpf_l4_csum_replace(skb, checksum, 0, difference, flags | BPF_F_PSEUDO_HDR);
 	if (!error)
-		error = bpf_skb_store_bytes(skb, offset, to, sizeof(*to), BPF_F_INVALIDATE_HASH);
+		error = bpf_skb_store_bytes(skb, offset, to, sizeof(*to),
+					    BPF_F_INVALIDATE_HASH | BPF_F_RECOMPUTE_CSUM);
 	return error;
 }
 
@@ -78,6 +81,8 @@ static inline int translate_address(struct __sk_buff *skb, const struct packet *
 	const union addr_words *old = (const void *)from, *new = (const void *)to;
 	uint32_t offset = packet_side(packet, target).address;
 
+	if (addr_is_v4(to) != packet->v4)
+		return -EAFNOSUPPORT;
 	if (packet->v4)
 		return translate_address_v4(skb, packet, offset, old->words[3], new->words[3]);
 	return translate_address_v6(skb, packet, offset, from, to);
@@ -128,35 +133,52 @@ static __always_inline int translate_source(struct __sk_buff *skb, const struct 
 	return error;
 }
 
-/* A port of a quoted packet, which the error's checksum covers as any other bytes. */
-static inline int translate_quoted_port(struct __sk_buff *skb, uint32_t checksum, uint32_t offset,
-					uint16_t from, uint16_t to)
+/* Two bytes of a quoted packet, which the error's checksum covers as any others. */
+static inline int translate_quoted_word(struct __sk_buff *skb, uint32_t checksum, uint32_t offset,
+					__be16 from, __be16 to)
 {
-	__be16 old = bpf_htons(from), new = bpf_htons(to);
 	int error;
 
 	if (from == to)
 		return 0;
-	error = bpf_l4_csum_replace(skb, checksum, old, new, sizeof(new));
-	return error ?: bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0);
+	error = bpf_l4_csum_replace(skb, checksum, from, to, sizeof(to));
+	return error ?: bpf_skb_store_bytes(skb, offset, &to, sizeof(to), 0);
 }
 
 static inline int translate_quoted_target(struct __sk_buff *skb, const struct packet *quoted,
-					  uint32_t checksum, const struct addr *target)
+					  uint32_t checksum, const struct addr *target, uint32_t difference)
 {
-	const union addr_words *old = (const void *)&quoted->target, *new = (const void *)target;
+	const union addr_words *new = (const void *)target;
 	uint32_t offset = packet_side(quoted, true).address;
 	int error;
 
 	if (quoted->v4) {
 		/* What changes in the address changes back in the quoted header's own checksum: the sum stays. */
-		error = bpf_l3_csum_replace(skb, quoted->l3 + offsetof(struct iphdr, check), old->words[3],
-					    new->words[3], sizeof(new->words[3]));
+		error = bpf_l3_csum_replace(skb, quoted->l3 + offsetof(struct iphdr, check), 0, difference,
+					    0);
 		return error ?: bpf_skb_store_bytes(skb, offset, &new->words[3], sizeof(new->words[3]), 0);
 	}
-	error = bpf_l4_csum_replace(
-		skb, checksum, 0, bpf_csum_diff((void *)old, sizeof(*old), (void *)new, sizeof(*new), 0), 0);
+	error = bpf_l4_csum_replace(skb, checksum, 0, difference, 0);
 	return error ?: bpf_skb_store_bytes(skb, offset, target, sizeof(*target), 0);
+}
+
+/* The quoted packet's own checksum, as far as the quote goes, after all of `difference`. */
+static inline int translate_quoted_checksum(struct __sk_buff *skb, const struct packet *quoted,
+					    uint32_t checksum, uint32_t difference)
+{
+	uint64_t flags;
+	uint32_t offset = packet_checksum(quoted, &flags);
+	__be16 old, new;
+
+	if (!offset || offset + sizeof(old) > quoted->end ||
+	    bpf_skb_load_bytes(skb, offset, &old, sizeof(old)))
+		return 0;
+	if (flags && !old)
+		return 0;
+	new = sum_fold(sum_plus((uint16_t)~old, difference));
+	if (flags && !new)
+		new = 0xffff;
+	return translate_quoted_word(skb, checksum, offset, old, new);
 }
 
 /*
@@ -166,16 +188,23 @@ static __always_inline int translate_quoted(struct __sk_buff *skb, const struct 
 					    const struct packet *quoted, const struct addr *target,
 					    uint16_t target_port, uint16_t source_port)
 {
+	__be16 old[2] = { bpf_htons(quoted->source_port), bpf_htons(quoted->target_port) };
+	__be16 new[2] = { bpf_htons(source_port), bpf_htons(target_port) };
 	uint32_t checksum = packet->l4 + 2; /* of ICMP, of either family */
-	int error = translate_quoted_target(skb, quoted, checksum, target);
+	uint32_t addresses, ports;
+	int error;
 
+	if (addr_is_v4(target) != quoted->v4)
+		return -EAFNOSUPPORT;
+	addresses = (uint32_t)bpf_csum_diff((void *)&quoted->target, sizeof(*target), (void *)target,
+					    sizeof(*target), 0);
+	ports = (uint32_t)bpf_csum_diff((void *)old, sizeof(old), (void *)new, sizeof(new), 0);
+	error = translate_quoted_target(skb, quoted, checksum, target, addresses);
 	if (!error)
-		error = translate_quoted_port(skb, checksum, packet_side(quoted, true).port,
-					      quoted->target_port, target_port);
+		error = translate_quoted_word(skb, checksum, packet_side(quoted, false).port, old[0], new[0]);
 	if (!error)
-		error = translate_quoted_port(skb, checksum, packet_side(quoted, false).port,
-					      quoted->source_port, source_port);
-	return error;
+		error = translate_quoted_word(skb, checksum, packet_side(quoted, true).port, old[1], new[1]);
+	return error ?: translate_quoted_checksum(skb, quoted, checksum, sum_plus(addresses, ports));
 }
 
 static inline int packet_to_gateway(struct __sk_buff *skb, const uint8_t mac[MAC_SIZE])

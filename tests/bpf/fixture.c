@@ -27,7 +27,13 @@ static bool kernel_can(void)
 	return can;
 }
 
-struct fixture fixture_open(void)
+/* The hooks, which are linked in too, are for the live tests; to verify them takes long. */
+static bool is_shim(struct bpf_program *program)
+{
+	return !strncmp(bpf_program__name(program), "shim_", strlen("shim_"));
+}
+
+static struct fixture fixture_load(enum bpf_prog_type type, bool hooks)
 {
 	struct bpf_program *program;
 	struct fixture f = { 0 };
@@ -36,11 +42,27 @@ struct fixture fixture_open(void)
 		cr_skip_test("this kernel has no syscall programs, or they cannot take a spin lock");
 	f.shim = shim__open();
 	cr_assert(f.shim, "the shim does not open: %s", strerror(errno));
-	/* The hooks, which are linked in too, are for the live tests; to verify them takes long. */
 	bpf_object__for_each_program (program, f.shim->obj)
-		bpf_program__set_autoload(program, bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL);
+		bpf_program__set_autoload(program,
+					  bpf_program__type(program) == type && (hooks || is_shim(program)));
+	f.shim->rodata->can_count_flows = true;
 	cr_assert(!shim__load(f.shim), "the shim does not load: %s", strerror(errno));
 	return f;
+}
+
+struct fixture fixture_open(void)
+{
+	return fixture_load(BPF_PROG_TYPE_SYSCALL, false);
+}
+
+struct fixture fixture_open_packets(void)
+{
+	return fixture_load(BPF_PROG_TYPE_SCHED_CLS, false);
+}
+
+struct fixture fixture_open_tc(void)
+{
+	return fixture_load(BPF_PROG_TYPE_SCHED_CLS, true);
 }
 
 void fixture_close(struct fixture *f)
@@ -170,6 +192,17 @@ void run(struct bpf_program *program, void *context, size_t size)
 	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 
 	cr_assert(!error, "%s: %s", bpf_program__name(program), strerror(-error));
+}
+
+int run_packet(struct bpf_program *program, const struct wire *in, struct wire *out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in->bytes, .data_size_in = in->size,
+		    .data_out = out->bytes, .data_size_out = WIRE_SIZE);
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	cr_assert(!error, "%s: %s", bpf_program__name(program), strerror(-error));
+	out->size = options.data_size_out;
+	return (int)options.retval;
 }
 
 struct shim_route route(struct fixture *f, const struct service_key *key, uint64_t client)

@@ -4,6 +4,7 @@
 
 #include "shim.h"
 #include "weft/reason.h"
+#include "wire.h"
 
 /* After the types that it uses. */
 #include "shim.skel.h"
@@ -21,6 +22,9 @@ struct fixture {
 
 /* Loads; fails the test if it cannot. */
 struct fixture fixture_open(void);
+/* The same with the shim's programs for packets instead, and with weft's own ones at tc. */
+struct fixture fixture_open_packets(void);
+struct fixture fixture_open_tc(void);
 void fixture_close(struct fixture *f);
 
 struct service_key fixture_key(const char *address, unsigned port);
@@ -44,6 +48,9 @@ uint64_t now_ns(void);
 struct service_key put_simple(struct fixture *f, uint32_t count, struct service_row row);
 
 void run(struct bpf_program *program, void *context, size_t size);
+
+/* Sends the packet through a program at tc; returns what that returns. `out`, which may be `in`, is what it has become. */
+int run_packet(struct bpf_program *program, const struct wire *in, struct wire *out);
 
 /* One routing for `client`. */
 struct shim_route route(struct fixture *f, const struct service_key *key, uint64_t client);

@@ -2,6 +2,7 @@
 /* What goes into a shim program and comes out of it. */
 #pragma once
 
+#include "weft/interface.h"
 #include "weft/service.h"
 #include "weft/state.h"
 
@@ -113,4 +114,38 @@ struct shim_verdict {
 	/* out */
 	uint32_t failure;
 	uint32_t reserved;
+};
+
+/* A struct packet of bpf/lib/packet.h, which only the BPF compiler can read. */
+struct shim_view {
+	struct addr source, target;
+	uint32_t l3, l4;
+	uint32_t sequence, acknowledged, payload;
+	uint16_t source_port, target_port, window;
+	uint8_t v4, protocol, traffic_class;
+	uint8_t tcp_flags, tcp_length, tcp_reserved;
+	uint8_t icmp_type, icmp_code;
+	uint8_t reserved[6];
+};
+
+/* What the tc programs are told, and what they tell. */
+struct shim_packet {
+	struct addr client;
+	struct addr address; /* at the other end, as it is to be */
+	uint16_t remote_port, local_port;
+	uint8_t mac[MAC_SIZE];
+	uint8_t reserved[2];
+	/* in and out */
+	struct syn_copy syn;
+	/* out */
+	uint32_t kind;	/* enum packet_kind of bpf/lib/packet.h */
+	uint32_t error; /* enum icmp_error, the same */
+	uint32_t is_quoted;
+	struct shim_view packet, quoted;
+};
+
+/* What they return: done, left as it was, or a negative error. */
+enum {
+	SHIM_OK = 1000,
+	SHIM_LEFT = 1001,
 };
