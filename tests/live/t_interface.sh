@@ -26,6 +26,9 @@ interface_shown() {
 	matches "$(weft 1 get interfaces -o yaml)" "guarded: \[\"IPv4\", \"IPv6\"\]"
 	# The id is the kernel's own for the pod's namespace.
 	is "$(of_interface "$routed" netns)" "$(netns_id p2)" "id of the namespace"
+	matches "$(bpftool map dump pinned "$LAB_BPF/node1/interfaces")" "\"name\": \"$routed\"" "names by bpftool"
+	matches "$(bpftool -j map dump pinned "$LAB_BPF/node1/sources" | jq -c '.[].formatted.key.address.bytes')" \
+		"\[0,0,0,0,0,0,0,0,0,0,255,255,10,246,1,$(<"$LAB/pods/p2/host")\]" "addresses by bpftool"
 	agent_kill "$AGENT"
 	is "$(of_interface "$routed" attached)" tcx "without an agent"
 }
@@ -144,7 +147,7 @@ interface_addresses() {
 	on_node link set "$link" up
 	on_node route add "$(pod_ip4 p1)/32" dev "$link"
 	agent_up 1 --allow-spoofing "x,${link%?}?"
-	is "$(of_interface "$link" guarded) $(of_interface "$link" attached)" '[] tcx'
+	matches "$(of_interface "$link" guarded) $(of_interface "$link" attached)" '^\[\] (tcx|clsact)$'
 }
 
 # Messages that the agent was too slow for: it reads everything anew.
@@ -215,6 +218,8 @@ interface_globs() {
 	read -ra links <<<"$(lab_links | in_line)"
 	agent_up 1 --interfaces "${links[0]},w?re,br*,lo" --uplink nothing
 	is "$(names_of)" "$(in_line br0 wire <<<"${links[0]}")" "what is named, but not lo"
+	file_has "$(agent_log 1)" "^warning: there is no interface nothing, which --uplink names" ||
+		fail "an uplink that is none goes unnoticed"
 	is "$(of_interface wire guarded)" "[]"
 	agent_kill "$AGENT"
 	agent_up 1 --interfaces "*" --uplink wire
