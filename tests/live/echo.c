@@ -33,7 +33,11 @@ static const char usage[] =
 	"           -p PORT  binds each socket to this source port\n"
 	"           -g MS    pauses so long before and behind the middle of the bytes, within one "
 	"connection\n"
-	"         KIND is tcp4, tcp6 or tcpm (IPv4 by an IPv6 socket)\n";
+	"         KIND is tcp4, tcp6 or tcpm (IPv4 by an IPv6 socket)\n"
+	"       echo dgram [-s SECONDS] KIND ADDRESS/PORT\n"
+	"         sends a datagram and waits for the answer, again and again over one connected socket, for "
+	"so long\n"
+	"         (1); prints a line of JSON. KIND is udp4, udp6 or udpm\n";
 
 /* ---- the server ---- */
 
@@ -361,6 +365,46 @@ static int ask(int argc, char **argv)
 	return 0;
 }
 
+/* ---- datagrams ---- */
+
+static int dgram(int argc, char **argv)
+{
+	struct timeval patience = { .tv_usec = 200000 };
+	unsigned long seconds = 1, sent = 0, answers = 0, lost = 0, errors = 0;
+	struct place place;
+	char answer[NAME_LENGTH];
+	double end;
+	int fd, option;
+
+	while ((option = getopt(argc, argv, "s:")) != -1) {
+		if (option != 's')
+			die(usage, "");
+		seconds = number(optarg, 1, 60);
+	}
+	if (argc - optind != 2)
+		die(usage, "");
+	parse_place(argv[optind + 1], !strcmp(argv[optind], "udpm"), &place);
+	fd = socket(place.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (fd < 0 || connect(fd, &place.any, place.length))
+		die("connect", strerror(errno));
+	end = now_us() + (double)seconds * 1e6;
+	while (now_us() < end) {
+		sent++;
+		if (send(fd, "who", 3, 0) < 0)
+			errors++;
+		else if (recv(fd, answer, sizeof(answer), 0) > 0)
+			answers++;
+		else if (errno == EAGAIN)
+			lost++;
+		else
+			errors++;
+	}
+	printf("{\"sent\":%lu,\"answers\":%lu,\"lost\":%lu,\"errors\":%lu}\n", sent, answers, lost, errors);
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -368,6 +412,8 @@ int main(int argc, char **argv)
 		return serve(argc - 2, argv + 2);
 	if (argc > 2 && !strcmp(argv[1], "ask"))
 		return ask(argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[1], "dgram"))
+		return dgram(argc - 1, argv + 1);
 	fputs(usage, stderr);
 	return 2;
 }

@@ -8,6 +8,7 @@
 
 EXCHANGE=${EXCHANGE:-$ROOT/build/live/exchange}
 SERVE=${SERVE:-$ROOT/build/live/serve}
+ECHO=${ECHO:-$ROOT/build/live/echo}
 ODD_PORTS="http/TCP/80/7000"
 declare -A ODD=()
 

@@ -6,7 +6,6 @@
 # shellcheck source=odd.sh
 . "$LIVE/odd.sh"
 
-ECHO=${ECHO:-$ROOT/build/live/echo}
 NEVER_EJECT="weft.dev/consecutive-failures=0"
 
 # echoes POD...: they serve at port 7000.
@@ -352,7 +351,7 @@ rescue_fastopen() {
 
 # The patience of a socket is what it was, and what the service says where it says so.
 rescue_patience() {
-	local began without with
+	local without with
 	expose_odd web 55 "$NEVER_EJECT" a2
 	expose_odd soon 56 "$NEVER_EJECT weft.dev/connect-timeout=2s" a2
 	ns_run c1 sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_syn_retries'
