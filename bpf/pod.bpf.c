@@ -36,7 +36,7 @@ int weft_to_pod(struct __sk_buff *skb)
 
 	if (!w)
 		return TC_NEXT;
-	switch (packet_parse(skb, &w->packet)) {
+	switch (weft_parse(skb)) {
 	case PACKET_TCP:
 		return tcp_to_pod(skb, w);
 	case PACKET_UDP:

@@ -17,13 +17,24 @@ __attribute__((noinline)) int weft_tried(uint64_t endpoint)
 	return false;
 }
 
+/* One place of the list, as an endpoint and its enum census_bits; zero: it was tried, or there is none. */
+__attribute__((noinline)) uint64_t weft_untried(uint64_t list, uint32_t place, uint32_t algorithm)
+{
+	struct slot_row *slot = balance_slot(list, place);
+	uint64_t endpoint = slot ? pick_member(slot, algorithm) : 0;
+
+	if (!endpoint || weft_tried(endpoint))
+		return 0;
+	return endpoint |
+	       (uint64_t)weft_census_look(PACKED_ID(list), PACKED_GENERATION(list), place, algorithm)
+		       << PACK_ENDPOINT_BITS;
+}
+
 /* One from the list, when the draw gave none: rather one that is in use than one that is out. */
 static inline uint64_t walk_untried(uint64_t list, uint64_t size, uint64_t how)
 {
 	uint32_t count = PACKED_ENDPOINTS(size), i, start;
-	uint64_t found = 0, endpoint;
-	struct slot_row *slot;
-	int bits;
+	uint64_t found = 0, untried;
 
 	if (!count)
 		return 0;
@@ -31,18 +42,13 @@ static inline uint64_t walk_untried(uint64_t list, uint64_t size, uint64_t how)
 	for (i = 0; i < MAX_WALK; i++) {
 		if (i >= count)
 			break;
-		slot = balance_slot(list, (start + i) % count);
-		endpoint = slot ? pick_member(slot, PACKED_ALGORITHM(how)) : 0;
-		if (!endpoint || weft_tried(endpoint))
-			continue;
-		bits = weft_census_look(PACKED_ID(list), PACKED_GENERATION(list), (start + i) % count,
-					PACKED_ALGORITHM(how));
-		if (bits & CENSUS_AVAILABLE)
-			return endpoint;
-		if (!found || bits & CENSUS_EJECTED)
-			found = endpoint;
+		untried = weft_untried(list, (start + i) % count, PACKED_ALGORITHM(how));
+		if (untried)
+			found = untried;
+		if (untried >> PACK_ENDPOINT_BITS & CENSUS_AVAILABLE)
+			break;
 	}
-	return found;
+	return found & ((1ull << PACK_ENDPOINT_BITS) - 1);
 }
 
 __attribute__((noinline)) uint64_t weft_other(uint64_t list, uint64_t size, uint64_t how)

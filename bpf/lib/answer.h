@@ -33,8 +33,8 @@ static __attribute__((noinline)) int discovery_from_pod(struct __sk_buff *skb)
 	struct scratch *w = scratch_get();
 	struct addr target;
 
-	if (!row || !w || packet_parse(skb, &w->packet) != PACKET_ICMP ||
-	    !discovery_query(skb, &w->packet, &target) || !is_unresolved(&target))
+	if (!row || !w || weft_parse(skb) != PACKET_ICMP || !discovery_query(skb, &w->packet, &target) ||
+	    !is_unresolved(&target))
 		return TC_NEXT;
 	return answered(skb, discovery_answer(skb, &w->packet, &target, row->gateway));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/rescue.h"
+#include "lib/translate.h"
 
 /* Where the packets of a moved socket go, into `w->key`. */
 static inline void read_move(struct scratch *w, struct rescue_state *state)
@@ -14,14 +15,13 @@ static inline void read_move(struct scratch *w, struct rescue_state *state)
 	bpf_spin_unlock(&state->lock);
 }
 
-/* The packet at hand, to there. */
-static inline int send_to(struct __sk_buff *skb, struct scratch *w, const struct addr *address, uint16_t port,
-			  uint16_t wire_port)
+/* The packet at hand, to where `w->key` says. */
+static inline int send_there(struct __sk_buff *skb)
 {
 	uint32_t interface = skb->ifindex;
 	struct interface_row *row;
 
-	if (translate_target(skb, &w->packet, address, port, wire_port)) {
+	if (weft_translate_out(skb)) {
 		count(REASON_RESCUE_MALFORMED);
 		return TC_DROP;
 	}
@@ -35,7 +35,7 @@ static inline int send_to(struct __sk_buff *skb, struct scratch *w, const struct
 static inline int translate_out(struct __sk_buff *skb, struct scratch *w, struct rescue_state *state)
 {
 	read_move(w, state);
-	return send_to(skb, w, &w->key.remote, w->key.remote_port, w->key.local_port);
+	return send_there(skb);
 }
 
 /* Has the endpoint had the time that it may take? */
@@ -83,7 +83,7 @@ static inline void avoid_move(struct __sk_buff *skb, struct scratch *w, struct b
 	w->target.endpoint = sock->endpoint;
 	w->target.sock_flags = sock->flags & (SOCK_PROBE | SOCK_MEASURED);
 	w->netns = row->netns;
-	if (!claim_port(skb, w)) {
+	if (!weft_claim_port(skb)) {
 		move_end(state);
 		return;
 	}
@@ -95,7 +95,8 @@ static inline void avoid_move(struct __sk_buff *skb, struct scratch *w, struct b
 /* The first SYN of a connect: kept, if it can be sent to others. */
 static inline void syn_first(struct __sk_buff *skb, struct scratch *w, struct sock_state *sock)
 {
-	sock->syn.kept = forge_keep(skb, &w->packet, &sock->syn);
+	w->syn.kept = (uint8_t)weft_keep_syn(skb);
+	sock->syn = w->syn;
 	sock->syn.sequence = w->packet.sequence;
 	sock->interface = skb->ifindex;
 }
@@ -134,7 +135,7 @@ static inline int tcp_departs(struct __sk_buff *skb, struct scratch *w, struct b
 	struct rescue_state *state;
 	bool syn, pending;
 
-	if (packet_parse(skb, &w->packet) != PACKET_TCP)
+	if (weft_parse(skb) != PACKET_TCP)
 		return TC_NEXT;
 	syn = (w->packet.tcp_flags & (TCP_SYN_BIT | TCP_ACK_BIT)) == TCP_SYN_BIT;
 	pending = syn && sock && sock->endpoint &&
@@ -161,10 +162,13 @@ static inline int stray_from_pod(struct __sk_buff *skb)
 {
 	struct scratch *w = moves_exist() ? scratch_get() : NULL;
 
-	if (!w || packet_parse(skb, &w->packet) != PACKET_TCP || !find_move(skb, w, &w->packet, true) ||
+	if (!w || weft_parse(skb) != PACKET_TCP || !find_move(skb, w, &w->packet, true) ||
 	    !(w->row.flags & MOVE_GIVEN_UP))
 		return TC_NEXT;
-	return send_to(skb, w, &w->row.remote, w->row.remote_port, w->row.local_port);
+	w->key.remote = w->row.remote;
+	w->key.remote_port = w->row.remote_port;
+	w->key.local_port = w->row.local_port;
+	return send_there(skb);
 }
 
 static inline int tcp_from_pod(struct __sk_buff *skb, struct bpf_sock *sk)

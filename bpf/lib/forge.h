@@ -42,41 +42,63 @@ struct tcp_header {
 
 #define TCP_BARE offsetof(struct tcp_header, options)
 
-/* Is this option of a SYN, at `at`, the one of fast open? */
-static inline bool is_fastopen(const struct syn_copy *syn, uint32_t at)
+/* Compared in a way that neither the compiler folds nor an old verifier forgets. */
+static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint32_t most)
 {
-	if (syn->options[at] == OPTION_FASTOPEN)
-		return true;
-	return syn->options[at] == OPTION_EXPERIMENT && at < SYN_OPTIONS - 3 &&
-	       (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC;
+	barrier_var(*size);
+	if (*size < least)
+		return false;
+	barrier_var(*size);
+	return *size <= most;
 }
 
-/* Does this connect carry data, or ask whether it may next time? */
-static inline bool has_fastopen(const struct syn_copy *syn)
+/* Steps of forge_keep(). */
+enum {
+	OPTIONS_DONE = 0xffff, /* farther than any option leads */
+	OPTIONS_FASTOPEN = 0xfffe,
+};
+
+/*
+ * From one option of a SYN to the next: where it stands, or that it was the last, or that it is one of fast open, by
+ * which a connect carries data or asks whether it may the next time. A global function as the loop around it is one of
+ * many unknowns to the verifier.
+ */
+uint32_t weft_next_option(uint32_t at);
+
+static inline uint32_t next_option(const struct syn_copy *syn, uint32_t at)
 {
-	uint32_t at = 0, i;
 	uint8_t kind;
 
-	for (i = 0; i < SYN_OPTIONS; i++) {
-		if (at >= syn->length || at >= SYN_OPTIONS)
-			break;
-		kind = syn->options[at];
-		if (kind == OPTION_END)
-			break;
-		if (kind == OPTION_NOTHING) {
-			at++;
-			continue;
-		}
-		if (is_fastopen(syn, at))
-			return true;
-		if (at >= SYN_OPTIONS - 1 || syn->options[at + 1] < 2)
-			break;
-		at += syn->options[at + 1];
-	}
-	return false;
+	if (at >= syn->length || at >= SYN_OPTIONS)
+		return OPTIONS_DONE;
+	kind = syn->options[at];
+	if (kind == OPTION_END)
+		return OPTIONS_DONE;
+	if (kind == OPTION_NOTHING)
+		return at + 1;
+	if (kind == OPTION_FASTOPEN)
+		return OPTIONS_FASTOPEN;
+	if (kind == OPTION_EXPERIMENT && at < SYN_OPTIONS - 3 &&
+	    (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
+		return OPTIONS_FASTOPEN;
+	if (at >= SYN_OPTIONS - 1 || syn->options[at + 1] < 2)
+		return OPTIONS_DONE;
+	return at + syn->options[at + 1];
 }
 
-/* Copies a SYN, all but `kept`. False: it is one that is left alone. */
+static inline bool has_fastopen(void)
+{
+	uint32_t at = 0, i;
+
+	for (i = 0; i < SYN_OPTIONS; i++) {
+		at = weft_next_option(at);
+		if (at >= OPTIONS_FASTOPEN)
+			break;
+	}
+	return at == OPTIONS_FASTOPEN;
+}
+
+/* Copies a SYN, all but `kept`, into the scratch. False: it is one that is left alone. */
 static inline bool forge_keep(struct __sk_buff *skb, const struct packet *packet, struct syn_copy *ret)
 {
 	uint32_t length = packet->tcp_length - TCP_BARE;
@@ -89,12 +111,11 @@ static inline bool forge_keep(struct __sk_buff *skb, const struct packet *packet
 	ret->flags = packet->tcp_flags;
 	ret->reserved_bits = packet->tcp_reserved;
 	ret->traffic_class = packet->traffic_class;
-	/* The compiler must not forget what was compared. */
-	barrier_var(length);
-	if (length && length <= SYN_OPTIONS &&
-	    bpf_skb_load_bytes(skb, packet->l4 + TCP_BARE, ret->options, length))
-		return false;
-	return !has_fastopen(ret);
+	/* Behind the last option there must be nothing that a sum would count. */
+	__builtin_memset(ret->options, 0, sizeof(ret->options));
+	if (!is_size_between(&length, 4, SYN_OPTIONS))
+		return true;
+	return !bpf_skb_load_bytes(skb, packet->l4 + TCP_BARE, ret->options, length) && !has_fastopen();
 }
 
 /* Ends of a packet, one behind the other as sums are taken of them. */
@@ -202,17 +223,13 @@ static inline int forge_checksum(struct __sk_buff *skb, uint32_t l4, const struc
 static inline void forge_syn_header(const struct syn_copy *syn, uint16_t source_port, uint16_t target_port,
 				    struct tcp_header *ret)
 {
-	uint32_t i;
-
 	ret->source = bpf_htons(source_port);
 	ret->target = bpf_htons(target_port);
 	ret->sequence = bpf_htonl(syn->sequence);
 	ret->length = (uint8_t)((TCP_BARE + syn->length) / 4 << 4) | syn->reserved_bits;
 	ret->flags = syn->flags;
 	ret->window = bpf_htons(syn->window);
-	/* Behind the last option there is nothing that a sum could count. */
-	for (i = 0; i < SYN_OPTIONS; i++)
-		ret->options[i] = i < syn->length ? syn->options[i] : 0;
+	__builtin_memcpy(ret->options, syn->options, sizeof(ret->options));
 }
 
 /* The finished sum, in a packet whose sums are all finished. */
@@ -237,9 +254,7 @@ static __always_inline int forge_packet(struct __sk_buff *skb, const struct pack
 	if (!error)
 		error = packet->v4 ? forge_ip_v4(skb, ends, traffic_class, length)
 				   : forge_ip_v6(skb, ends, traffic_class, length);
-	/* The compiler must not forget what is compared. */
-	barrier_var(length);
-	if (!error && length >= TCP_BARE && length <= sizeof(*tcp))
+	if (!error && is_size_between(&length, TCP_BARE, sizeof(*tcp)))
 		error = bpf_skb_store_bytes(skb, l4, tcp, length, flags | BPF_F_INVALIDATE_HASH);
 	return error;
 }

@@ -45,7 +45,7 @@ static inline void heal_move(struct __sk_buff *skb, struct scratch *w, struct so
 	w->key.interface = interface;
 	w->key.protocol = IPPROTO_UDP;
 	w->netns = row->netns;
-	if (!claim_port(skb, w)) {
+	if (!weft_claim_port(skb)) {
 		move_end(state);
 		return;
 	}
@@ -71,7 +71,7 @@ static inline bool is_to_endpoint(const struct packet *packet, enum packet_kind 
 static inline int udp_departs(struct __sk_buff *skb, struct scratch *w, struct bpf_sock *sk,
 			      struct sock_state *sock, bool serves)
 {
-	enum packet_kind kind = packet_parse(skb, &w->packet);
+	enum packet_kind kind = weft_parse(skb);
 	uint64_t flags = serves ? 0 : BPF_SK_STORAGE_GET_F_CREATE;
 	struct rescue_state *state;
 
@@ -106,5 +106,5 @@ static inline int udp_to_pod(struct __sk_buff *skb, struct scratch *w)
 {
 	if (!find_move(skb, w, &w->packet, false))
 		return TC_NEXT;
-	return untranslate(skb, w);
+	return untranslate(skb);
 }

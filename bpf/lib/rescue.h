@@ -9,11 +9,10 @@
 #pragma once
 
 #include "lib/balance.h"
-#include "lib/forge.h"
 #include "lib/moves.h"
 #include "lib/patience.h"
-#include "lib/scratch.h"
-#include "lib/translate.h"
+#include "lib/forge.h"
+#include "lib/surgery.h"
 
 /* TCX_NEXT and TC_ACT_UNSPEC are the same number: whoever stands next there decides. */
 #define TC_NEXT (-1)
@@ -31,7 +30,14 @@ enum {
  * the failure of an endpoint for the service of `dialled`. `probe`: the connection was to find out about it.
  */
 int weft_tried(uint64_t endpoint);
+uint64_t weft_untried(uint64_t list, uint32_t place, uint32_t algorithm);
 uint64_t weft_other(uint64_t list, uint64_t size, uint64_t how);
+
+/*
+ * Adds `row` under `key` with the first source port that is free towards the new endpoint: the socket's own, if
+ * possible, as Linux gives one source port to connections with different destinations. Zero: there is no room.
+ */
+int weft_claim_port(struct __sk_buff *skb);
 int weft_blame(uint64_t endpoint, uint32_t service, uint32_t failure, uint32_t probe);
 
 enum move {
@@ -58,76 +64,6 @@ static inline void scratch_tuple(struct scratch *w, const struct addr *remote, u
 	__builtin_memcpy(w->tuple.ipv6.daddr, to->words, sizeof(w->tuple.ipv6.daddr));
 	w->tuple.ipv6.sport = bpf_htons(remote_port);
 	w->tuple.ipv6.dport = bpf_htons(local_port);
-}
-
-/*
- * Not inlined: the verifier must not see one instruction read the two kinds of sockets. One that listens is there
- * for everybody.
- */
-static __attribute__((noinline)) bool is_tcp_port_taken(struct __sk_buff *skb, struct scratch *w,
-							uint32_t size)
-{
-	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &w->tuple, size, (uint32_t)w->netns, 0);
-	bool taken;
-
-	if (!sk)
-		return false;
-	taken = sk->state != BPF_TCP_LISTEN;
-	bpf_sk_release(sk);
-	return taken;
-}
-
-/* One that is not connected is there for everybody. */
-static __attribute__((noinline)) bool is_udp_port_taken(struct __sk_buff *skb, struct scratch *w,
-							uint32_t size)
-{
-	struct bpf_sock *sk = bpf_sk_lookup_udp(skb, &w->tuple, size, (uint32_t)w->netns, 0);
-	bool taken;
-
-	if (!sk)
-		return false;
-	taken = sk->state == BPF_TCP_ESTABLISHED;
-	bpf_sk_release(sk);
-	return taken;
-}
-
-/* Has the pod a socket that `w->key` would be mistaken for? */
-static inline bool is_port_taken(struct __sk_buff *skb, struct scratch *w)
-{
-	uint32_t size = addr_is_v4(&w->key.remote) ? sizeof(w->tuple.ipv4) : sizeof(w->tuple.ipv6);
-
-	if (w->netns < 0)
-		return false;
-	scratch_tuple(w, &w->key.remote, w->key.remote_port, &w->key.local, w->key.local_port);
-	return w->key.protocol == IPPROTO_TCP ? is_tcp_port_taken(skb, w, size)
-					      : is_udp_port_taken(skb, w, size);
-}
-
-/*
- * Adds `w->row` under `w->key` with the first source port that is free towards the new endpoint: the socket's own,
- * if possible. Linux gives one source port to connections with different destinations.
- */
-static inline bool claim_port(struct __sk_buff *skb, struct scratch *w)
-{
-	uint32_t i;
-	int error;
-
-#pragma clang loop unroll(disable)
-	for (i = 0; i < MAX_PORTS; i++) {
-		w->key.local_port = i ? FIRST_PORT + bpf_get_prandom_u32() % PORTS : w->row.local_port;
-		if (is_port_taken(skb, w))
-			continue;
-		error = moves_add(&w->key, &w->row);
-		if (!error) {
-			if (i)
-				count(REASON_RESCUE_PORT);
-			return true;
-		}
-		if (error != -EEXIST)
-			break;
-	}
-	count(REASON_RESCUE_FULL);
-	return false;
 }
 
 /* ---- choosing and claiming ---- */
@@ -263,7 +199,7 @@ static inline bool move_elsewhere(struct __sk_buff *skb, struct scratch *w, stru
 	w->row.remote = sock->address;
 	w->row.remote_port = sock->port;
 	w->row.flags = 0;
-	if (!claim_port(skb, w))
+	if (!weft_claim_port(skb))
 		return false;
 	if (!move_bar(w, sock, moved)) {
 		moves_remove(&w->key);
@@ -313,22 +249,11 @@ static inline bool is_pending(const struct sock_state *sock, uint32_t sequence)
 	       sock->syn.kept && sock->syn.sequence == sequence;
 }
 
-/* Not inlined: what is built here needs stack that the choice before it needed, too. */
-static __attribute__((noinline)) int refusal_to_syn(struct __sk_buff *skb, const struct packet *packet,
-						    const struct scratch *w, const struct syn_copy *syn,
-						    const struct interface_row *row)
-{
-	struct ends ends = { .source = w->key.local, .target = w->key.remote };
-
-	return forge_syn(skb, packet, syn, &ends, w->key.local_port, w->key.remote_port, row->gateway);
-}
-
 /*
- * The SYN with this sequence number was refused, by what `packet` is. `w->key` is the tuple on the wire, `w->row` what
+ * The SYN with this sequence number was refused, by what `w->packet` is. `w->key` is the tuple on the wire, `w->row` what
  * the socket has instead. TC_NEXT: it is for the pod to see.
  */
-static inline int refused(struct __sk_buff *skb, struct scratch *w, const struct packet *packet,
-			  uint32_t sequence, bool moved)
+static inline int refused(struct __sk_buff *skb, struct scratch *w, uint32_t sequence, bool moved)
 {
 	uint32_t interface = skb->ifindex, size;
 	struct interface_row *row = bpf_map_lookup_elem(&interfaces, &interface);
@@ -359,7 +284,9 @@ static inline int refused(struct __sk_buff *skb, struct scratch *w, const struct
 		return TC_NEXT;
 	if (move == MOVE_LOST)
 		return TC_DROP;
-	if (refusal_to_syn(skb, packet, w, &sock->syn, row)) {
+	w->syn = sock->syn;
+	__builtin_memcpy(w->gateway, row->gateway, MAC_SIZE);
+	if (weft_forge_syn(skb)) {
 		/* The SYN goes there when it is sent again. */
 		count(REASON_RESCUE_MALFORMED);
 		return TC_DROP;
@@ -368,7 +295,7 @@ static inline int refused(struct __sk_buff *skb, struct scratch *w, const struct
 }
 
 /* An endpoint that was given up has something to say after all. */
-static __attribute__((noinline)) int answered_late(struct __sk_buff *skb, struct scratch *w)
+static inline int answered_late(struct __sk_buff *skb, struct scratch *w)
 {
 	const uint8_t both = TCP_SYN_BIT | TCP_ACK_BIT;
 	uint32_t interface = skb->ifindex;
@@ -377,7 +304,8 @@ static __attribute__((noinline)) int answered_late(struct __sk_buff *skb, struct
 	if (!row || (w->packet.tcp_flags & (both | TCP_RST_BIT)) != both)
 		return TC_DROP;
 	count(REASON_RESCUE_LATE);
-	if (forge_reset(skb, &w->packet, row->gateway))
+	__builtin_memcpy(w->gateway, row->gateway, MAC_SIZE);
+	if (weft_forge_reset(skb))
 		return TC_DROP;
 	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
@@ -406,19 +334,9 @@ static inline bool find_move(struct __sk_buff *skb, struct scratch *w, const str
 	return false;
 }
 
-static inline int untranslate(struct __sk_buff *skb, struct scratch *w)
+static inline int untranslate(struct __sk_buff *skb)
 {
-	if (!translate_source(skb, &w->packet, &w->row.remote, w->row.remote_port, w->row.local_port))
-		return TC_NEXT;
-	count(REASON_RESCUE_MALFORMED);
-	return TC_DROP;
-}
-
-/* Not inlined: what it needs of the stack is not there while a move is made. */
-static __attribute__((noinline)) int untranslate_quoted(struct __sk_buff *skb, struct scratch *w)
-{
-	if (!translate_quoted(skb, &w->packet, &w->quoted, &w->row.remote, w->row.remote_port,
-			      w->row.local_port))
+	if (!weft_translate_back(skb))
 		return TC_NEXT;
 	count(REASON_RESCUE_MALFORMED);
 	return TC_DROP;
@@ -436,13 +354,13 @@ static inline int tcp_to_pod(struct __sk_buff *skb, struct scratch *w)
 	if (moved && w->row.flags & MOVE_GIVEN_UP)
 		return answered_late(skb, w);
 	if (refuses)
-		verdict = refused(skb, w, &w->packet, w->packet.acknowledged - 1, moved);
+		verdict = refused(skb, w, w->packet.acknowledged - 1, moved);
 	if (verdict != TC_NEXT || !moved)
 		return verdict;
 	/* What was looked up for a move has overwritten it. */
 	if (refuses && !find_move(skb, w, &w->packet, false))
 		return TC_NEXT;
-	return untranslate(skb, w);
+	return untranslate(skb);
 }
 
 static inline int icmp_to_pod(struct __sk_buff *skb, struct scratch *w)
@@ -451,14 +369,17 @@ static inline int icmp_to_pod(struct __sk_buff *skb, struct scratch *w)
 	int verdict = TC_NEXT;
 	bool moved;
 
-	if (error == ICMP_ERROR_NONE || !packet_quoted(skb, &w->packet, &w->quoted))
+	if (error == ICMP_ERROR_NONE || !weft_parse_quoted(skb))
 		return TC_NEXT;
 	moved = find_move(skb, w, &w->quoted, true);
 	if (moved && w->row.flags & MOVE_GIVEN_UP)
 		return TC_DROP;
 	if (error == ICMP_ERROR_UNREACHABLE && w->quoted.protocol == IPPROTO_TCP)
-		verdict = refused(skb, w, &w->packet, w->quoted.sequence, moved);
+		verdict = refused(skb, w, w->quoted.sequence, moved);
 	if (verdict != TC_NEXT || !moved || !find_move(skb, w, &w->quoted, true))
 		return verdict;
-	return untranslate_quoted(skb, w);
+	if (!weft_translate_quoted(skb))
+		return TC_NEXT;
+	count(REASON_RESCUE_MALFORMED);
+	return TC_DROP;
 }

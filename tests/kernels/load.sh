@@ -9,7 +9,8 @@ cgroup=/sys/fs/cgroup/weft-load
 
 # What the verifier said last of the program that it refused.
 explain() {
-	build/weft load --verbose --cgroup "$cgroup" 2>&1 | sed -n '/BEGIN PROG LOAD/,/END PROG LOAD/p' | tail -n 20
+	build/weft load --verbose --cgroup "$cgroup" 2>&1 |
+		sed -n '/BEGIN PROG LOAD/,$p' | grep -v -e unpinned -e '^$' | tail -n 20
 	exit 1
 }
 

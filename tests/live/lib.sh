@@ -30,7 +30,7 @@ lab_name() {
 
 lab_make() {
 	lab_name "$@"
-	mkdir -p "$LAB" "$LAB_BPF" "$LAB/pods" "$LAB/tmp" "$LAB/log" "$LAB_CGROUP/agents"
+	mkdir -p "$LAB" "$LAB_BPF" "$LAB_SOURCE" "$LAB/pods" "$LAB/tmp" "$LAB/log" "$LAB_CGROUP/agents"
 	mount -t bpf weft-lab "$LAB_BPF"
 }
 

@@ -11,6 +11,9 @@ SERVE=${SERVE:-$ROOT/build/live/serve}
 ODD_PORTS="http/TCP/80/7000"
 declare -A ODD=()
 
+# An agent under which connects that fail are not moved: then the clients see what weft goes by, too.
+agent_plain() { local n=$1; shift; agent_up "$n" --without tc "$@"; }
+
 # odd POD [OPTION...]: serves at port 7000 of the pod, with those options of `exchange serve`.
 odd() {
 	local pod=$1

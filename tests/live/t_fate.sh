@@ -16,7 +16,7 @@ fate_given_up() {
 	local i steps=(nonblock "connect=$(vip4 105)/80" pause)
 	expose_odd web 105 "weft.dev/consecutive-failures=1" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	mute a1 c1
 	mark 1
 	for ((i = 0; i < 40; i++)); do steps+=(socket nonblock "connect=$(vip4 105)/80"); done
@@ -41,7 +41,7 @@ fate_used_again() {
 	expose_odd other 106 "" b1
 	moody a1 refuse
 	moody b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	talk c1 "$kind" "connect=$(vip "$kind" 105)" pause "connect=$(vip "$kind" 105)" ask pause unspec pause \
 		"connect=$(vip "$kind" 106)" ask peer pause unspec "connect=$(pod_ip "$kind" a1)/7000" ask peer pause
@@ -85,7 +85,7 @@ both() { echo "$(of web a1 connections "$1") $(of other b1 connections "$1")"; }
 fate_close_wait() {
 	expose_odd web 105 "" a1
 	moody a1 close
-	agent_up 1
+	agent_plain 1
 	talk c1 tcp4 "connect=$(vip4 105)/80" pause socket pause
 	heard "connect ok"
 	heard pause
@@ -103,7 +103,7 @@ has_sockets() { [ "$(sockets c1 a1 "$1")" = 1 ]; }
 fate_fin_wait() {
 	expose_odd web 105 "" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	# shellcheck disable=SC2016 # expanded there
 	pod_start c1 "$LAB/tmp/held" bash -c 'exec 3<>"/dev/tcp/$1/80"; echo open; sleep 100' open "$(vip4 105)"
 	wait_for 5 file_has "$LAB/tmp/held" open || fail "not open"
@@ -126,7 +126,7 @@ fate_inherited() {
 	local child
 	expose_odd web 105 "" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	# shellcheck disable=SC2016 # expanded there
 	pod_start c1 "$LAB/tmp/parent" bash -c 'exec 3<>"/dev/tcp/$1/80"; sleep 100 & exec 3>&-; echo "child $!"' open "$(vip4 105)"
 	wait "$STARTED"
@@ -141,7 +141,7 @@ fate_killed() {
 	expose_odd web 105 "lb=least_conn" a1 b1
 	odd a1
 	odd b1
-	agent_up 1
+	agent_plain 1
 	hold c1 held 50 "$(vip4 105)/80"
 	is "$(($(of web a1 connections) + $(of web b1 connections)))" 50
 	is_as_ss a1 || fail "weft says $(of web a1 connections), ss says $(sockets c1 a1)"
@@ -156,7 +156,7 @@ fate_crowd() {
 	expose_odd web 105 "lb=least_conn" a1 b1
 	odd a1
 	odd b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	pod_start c2 "$LAB/tmp/two" "$EXCHANGE" ask -t 20 -n 100 "$(vip4 105)/80"
 	other=$STARTED
@@ -179,7 +179,7 @@ fate_service_goes() {
 	expose_odd web 105 "" a1
 	expose_odd other 106 "" a1
 	odd a1
-	agent_up 1
+	agent_plain 1
 	hold c1 held 3 "$(vip4 105)/80"
 	is "$(of other a1 connections)" 3
 	drop service-web.yaml
@@ -194,7 +194,7 @@ fate_service_goes() {
 fate_not_ready() {
 	expose_odd web 105 "" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	talk c1 tcp4 "connect=$(vip4 105)/80" pause socket pause
 	heard "connect ok"
 	heard pause
@@ -221,7 +221,7 @@ fate_fast_open() {
 	# Without cookies, and for every listener that begins to listen from now on.
 	fast_open 1543
 	moody a1
-	agent_up 1
+	agent_plain 1
 	for ((i = 0; i < 10; i++)); do steps+=("fastopen=$(vip4 105)/80" recv socket); done
 	is "$(does c1 tcp4 "${steps[@]}" | grep -o 'fastopen ok; recv a1' | wc -l)" 10 "exchanges"
 	[ "$(ns_run a1 nstat -asz TcpExtTCPFastOpenPassive | awk 'END { print $2 + 0 }')" -ge 10 ] || fail "the data was not in the SYN"
@@ -239,12 +239,12 @@ fast_open() {
 fate_adopted_mapped() {
 	expose_odd web 105 "" a1
 	odd a1
-	agent_up 1
+	agent_plain 1
 	hold c1 held 5 "::ffff:$(vip4 105)/80"
 	is "$(of web a1 connections)" 5
 	agent_end "$AGENT"
 	weft_unload 1 >/dev/null
-	agent_up 1
+	agent_plain 1
 	is "$(of web a1 connections)" 5 "after they were counted in"
 	is "$(weft 1 get stats -o json | jq 'map(select(.name == "adopted"))[0].value')" 5
 	let_go held
@@ -260,7 +260,7 @@ fate_evicted_flows() {
 		expose "dns$i" $((105 + i)) "" a1
 		steps+=("send=$(vip4 $((105 + i)))/80" recv)
 	done
-	agent_up 1
+	agent_plain 1
 	mark 1
 	talk c1 udp4 "${steps[@]}" pause socket pause
 	for ((i = 0; i < 10; i++)); do
@@ -285,7 +285,7 @@ flows_of() {
 # Those of a client that is killed end with it.
 fate_killed_flows() {
 	expose dns 105 "" a1
-	agent_up 1
+	agent_plain 1
 	talk c1 udp4 "connect=$(vip4 105)/80" ask pause
 	heard "connect ok"
 	heard "ask a1"
@@ -304,7 +304,7 @@ fate_measured_apart() {
 	expose_odd web 105 "weft.dev/measure=response-time" a1
 	expose_odd other 106 "" a1
 	odd a1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	clean "$(exchanges c1 -n 50 "$(vip4 106)/80")" 50
 	counts 1 exchange 0
@@ -318,7 +318,7 @@ fate_measured_mapped() {
 	local report
 	expose_odd web 105 "weft.dev/measure=response-time" b1
 	odd b1 -d 5
-	agent_up 1
+	agent_plain 1
 	report=$(exchanges c1 -k -n 60 -b 3000 "::ffff:$(vip4 105)/80")
 	clean "$report" 60
 	is "$(of web b1 exchanges)" 60
@@ -330,11 +330,11 @@ fate_measured_mapped() {
 fate_measured_on() {
 	expose_odd web 105 "lb=ewma" a1
 	odd a1 -d 1
-	agent_up 1
+	agent_plain 1
 	pod_start c1 "$LAB/tmp/long" "$EXCHANGE" ask -k -n 600 "$(vip4 105)/80"
 	wait_for 5 has_exchanges 50 || fail "nothing is measured"
 	agent_kill "$AGENT"
-	agent_up 1
+	agent_plain 1
 	wait "$STARTED"
 	clean "$(<"$LAB/tmp/long")" 600
 	is "$(of web a1 exchanges)" 600

@@ -65,7 +65,7 @@ features_no_health() {
 # Ejection does without response times.
 features_no_response_time() {
 	expose web 80 "lb=ewma" a1 a2 c2
-	agent_up 1 --without response_time
+	agent_up 1 --without response_time,tc
 	is_off response_time "response times are not taken"
 	mark 1
 	is "$(field "$(load c1 -c 300 tcp4 "$(vip4 80)/80")" .failures)" 5 "failed connects"

@@ -12,7 +12,7 @@ health_refused() {
 	local kind=$1 report family=4
 	[ "$kind" != tcp6 ] || family=6
 	expose web 50 "" a1 b1 c2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	report=$(load c1 -c 300 "$kind" "$(vip "$kind" 50)")
 	is "$(field "$report" '"\(.failures) \(.errors.ECONNREFUSED)"')" "5 5" "failed connects"
@@ -31,7 +31,7 @@ health_refused() {
 # By every algorithm the dead endpoint is left out.
 health_avoided() {
 	expose web 50 "lb=$1 weft.dev/consecutive-failures=1" a1 b1 c2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(field "$(load c1 -c 100 tcp4 "$(vip4 50)/80")" .failures)" 1 "failed connects"
 	clean "$(load c1 -c 500 tcp4 "$(vip4 50)/80")" 500
@@ -46,7 +46,7 @@ health_back() {
 	expose_odd web 50 "$SOON" a1 a2 b1
 	odd a1
 	odd a2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(field "$(exchanges c1 -n 100 "$to")" .failures)" 5 "failed connects"
 	odd b1
@@ -65,7 +65,7 @@ is_back() { [ "$(field "$(exchanges c1 -n 20 "$1")" '.by_name.b1 // 0')" -gt 0 ]
 health_back_off() {
 	expose_odd web 50 "$SOON weft.dev/max-ejection-time=600ms" a1 b1
 	odd a1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	exchanges c1 -n 30 "$(vip4 50)/80" >/dev/null
 	counts 1 ejected 1
@@ -91,7 +91,7 @@ health_timed_out() {
 	expose_odd web 50 "$SOON weft.dev/consecutive-failures=3" a1 b1
 	odd a1
 	odd b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	mute b1 c1
 	pod_start c1 "$LAB/tmp/stuck" "$EXCHANGE" ask -t 20 -n 1 "$(vip4 50)/80"
@@ -113,7 +113,7 @@ health_reset() {
 	expose_odd web 50 "$SOON" a1 b1
 	odd a1
 	odd b1 -r
-	agent_up 1
+	agent_plain 1
 	mark 1
 	report=$(exchanges c1 -n 100 "$to")
 	is "$(field "$report" .failures)" 5 "failed exchanges"
@@ -129,7 +129,7 @@ health_reset() {
 health_stalled() {
 	expose_odd web 50 "weft.dev/consecutive-failures=1 weft.dev/data-retransmits=2" b1
 	odd b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	pod_start c1 "$LAB/tmp/long" "$EXCHANGE" ask -k -s 4 "$(vip4 50)/80"
 	await_of web b1 connections 1
@@ -147,7 +147,7 @@ health_cap() {
 	expose_odd web 50 "weft.dev/max-ejection-percent=$percent weft.dev/panic-threshold=0 weft.dev/consecutive-failures=2" a1 a2 b1 b2
 	odd a1
 	odd a2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	exchanges c1 -n 300 "$(vip4 50)/80" >/dev/null
 	counts 1 ejected "$ejected"
@@ -165,7 +165,7 @@ health_panic() {
 	expose_odd web 50 "weft.dev/max-ejection-percent=100 weft.dev/panic-threshold=$1 weft.dev/consecutive-failures=2" a1 a2 b1 b2
 	odd a1
 	odd a2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	exchanges c1 -n 200 "$(vip4 50)/80" >/dev/null
 	counts 1 ejected 2
@@ -181,7 +181,7 @@ health_panic() {
 # The only endpoint there is cannot be avoided: it answers again as soon as it can.
 health_single() {
 	expose_odd web 50 "" b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(field "$(exchanges c1 -n 20 "$(vip4 50)/80")" .failures)" 20
 	counts 1 ejected 1
@@ -193,7 +193,7 @@ health_single() {
 
 health_never() {
 	expose web 50 "weft.dev/consecutive-failures=0" a1 c2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	[ "$(field "$(load c1 -c 200 tcp4 "$(vip4 50)/80")" .failures)" -gt 50 ] || fail "it was avoided"
 	counts 1 ejected 0
@@ -207,7 +207,7 @@ health_affinity() {
 	expose_odd web 50 "affinity=600" a1 a2
 	odd a1
 	odd a2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	first=$(names "$(exchanges c1 -n 10 "$(vip4 50)/80")")
 	matches "$first" '^a[12]$' "endpoints of a client with affinity"
@@ -221,7 +221,7 @@ health_affinity() {
 health_no_agent() {
 	expose_odd web 50 "$SOON" a1 b1
 	odd a1
-	agent_up 1
+	agent_plain 1
 	agent_kill "$AGENT"
 	mark 1
 	is "$(field "$(exchanges c1 -n 100 "$(vip4 50)/80")" .failures)" 5
@@ -229,7 +229,7 @@ health_no_agent() {
 	odd b1
 	wait_for 5 is_back "$(vip4 50)/80" || fail "b1 never came back"
 	# What nobody read meanwhile the next agent tells.
-	agent_up 1
+	agent_plain 1
 	wait_for 5 file_has "$(agent_log 1)" "ejected for 0.4 s"
 	wait_for 5 file_has "$(agent_log 1)" "readmitted"
 }
@@ -237,11 +237,11 @@ health_no_agent() {
 # An ejection goes through a restart as it is.
 health_restart() {
 	expose web 50 "" a1 c2
-	agent_up 1
+	agent_plain 1
 	load c1 -c 50 tcp4 "$(vip4 50)/80" >/dev/null
 	is "$(of web c2 health)" ejected
 	agent_kill "$AGENT"
-	agent_up 1
+	agent_plain 1
 	is "$(of web c2 health) $(of web c2 refused)" "ejected 5"
 	clean "$(load c1 -c 100 tcp4 "$(vip4 50)/80")" 100
 }
@@ -250,7 +250,7 @@ health_restart() {
 health_shared() {
 	expose web 50 "" a1 c2
 	expose other 51 "" b1 c2
-	agent_up 1
+	agent_plain 1
 	is "$(field "$(load c1 -c 100 tcp4 "$(vip4 50)/80")" .failures)" 5
 	clean "$(load c1 -c 100 tcp4 "$(vip4 51)/80")" 100
 	is "$(of other c2 health)" ejected
@@ -259,7 +259,7 @@ health_shared() {
 # A value that is not understood is named, and the last good one stands.
 health_bad_annotation() {
 	expose web 50 "lb=ewma" a1
-	agent_up 1
+	agent_plain 1
 	put_service web 50 "$PORTS_BOTH" lb=magic
 	wait_for 5 file_has "$(agent_log 1)" 'Service live/web: "magic" is not known' || fail "nothing is said: $(<"$(agent_log 1)")"
 	put_service web 50 "$PORTS_BOTH" lb=ewma weft.dev/base-ejection-time=soon

@@ -19,7 +19,7 @@ load_live() {
 	expose_odd web 100 "weft.dev/consecutive-failures=0" a1 a2 b1
 	odd a1
 	odd a2
-	agent_up 1
+	agent_plain 1
 	mark 1
 	# b1 refuses, so that some of the 40 fail.
 	pod_start c1 "$LAB/tmp/held" "$EXCHANGE" hold 40 "$(vip4 100)/80"
@@ -30,7 +30,7 @@ load_live() {
 	is "$(pod_run c1 "$EXCHANGE" fates 5000 "$(vip4 100)/80")" "met 5000"
 	agent_kill "$AGENT"
 	is "$(pod_run c1 "$EXCHANGE" fates 2500 "$(vip4 100)/80")" "met 2500"
-	agent_up 1
+	agent_plain 1
 	is "$(pod_run c1 "$EXCHANGE" fates 2500 "$(vip4 100)/80")" "met 2500"
 	wait_for 10 same_as_ss || fail "weft says $(of web a1 connections) $(of web a2 connections) $(of web b1 connections), ss says $(
 		established c1 a1) $(established c1 a2) $(established c1 b1)"

@@ -17,7 +17,7 @@ verdict_in_a_row() {
 	family=$(family_of "$kind")
 	expose_odd web 55 "" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	mood a1 "$bad"
 	is "$(asks "$kind" 4)" "0 answered, 4 failed"
@@ -42,7 +42,7 @@ verdict_clean_end() {
 	local i
 	expose_odd web 55 "" a1
 	moody a1 refuse
-	agent_up 1
+	agent_plain 1
 	mark 1
 	for i in 1 2 3; do
 		is "$(asks tcp4 4)" "0 answered, 4 failed" "round $i"
@@ -65,7 +65,7 @@ verdict_client_resets() {
 	local i steps=()
 	expose_odd web 55 "weft.dev/consecutive-failures=1" a1
 	moody a1 hang
-	agent_up 1
+	agent_plain 1
 	mark 1
 	for ((i = 0; i < 20; i++)); do steps+=("connect=$(vip4 55)/80" socket); done
 	is "$(does c1 tcp4 "${steps[@]}" | tr ';' '\n' | grep -c 'connect ok')" 20 "connections that were open"
@@ -80,7 +80,7 @@ verdict_client_resets() {
 verdict_client_reset_in_row() {
 	expose_odd web 55 "" a1
 	moody a1 refuse
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(asks tcp4 4)" "0 answered, 4 failed"
 	mood a1 hang
@@ -97,7 +97,7 @@ verdict_hanging_probe() {
 	expose_odd web 55 "weft.dev/base-ejection-time=3s weft.dev/consecutive-failures=1" a1 b1
 	moody a1
 	moody b1 refuse
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(field "$(load c1 -c 30 tcp4 "$(vip4 55)/80")" .failures)" 1
 	mood b1 hang
@@ -121,7 +121,7 @@ verdict_torn() {
 	family=$(family_of "$kind")
 	expose_odd web 55 "weft.dev/consecutive-failures=1" a1
 	moody a1 tear
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(asks "$kind" 20)" "20 answered, 0 failed"
 	wait_for 5 has_of web a1 connections 0 "$family" || fail "connections are left: $(of web a1 connections "$family")"
@@ -134,7 +134,7 @@ verdict_torn() {
 verdict_shut_window() {
 	expose_odd web 55 "weft.dev/consecutive-failures=1 weft.dev/data-retransmits=1" a1
 	moody a1 hang
-	agent_up 1
+	agent_plain 1
 	mark 1
 	# shellcheck disable=SC2016 # expanded there
 	pod_start c1 "$LAB/tmp/writer" bash -c 'exec cat /dev/zero >"/dev/tcp/$1/80"' writer "$(vip4 55)"
@@ -158,7 +158,7 @@ verdict_full() {
 	expose_odd web 55 "$SOON_BACK weft.dev/consecutive-failures=2" a1 b1
 	moody a1
 	moody b1 full
-	agent_up 1
+	agent_plain 1
 	mark 1
 	pod_start c1 "$LAB/tmp/stuck" "$EXCHANGE" ask -t 20 -n 1 "$(vip "$kind" 55)"
 	wait_for 5 has_counted ejected 1 || fail "nothing is ejected"
@@ -186,7 +186,7 @@ verdict_unreachable() {
 	expose_odd web 55 "weft.dev/consecutive-failures=1 weft.dev/syn-retransmits=2" a1 b1
 	moody a1
 	moody b1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	trap routed EXIT
 	ip -n "$LAB_NS-node1" route add unreachable "$(pod_ip4 b1)/32"
@@ -207,7 +207,7 @@ routed() {
 verdict_syn_retransmits() {
 	expose_odd web 55 "weft.dev/syn-retransmits=2" a1
 	moody a1
-	agent_up 1
+	agent_plain 1
 	mark 1
 	mute a1 c1
 	# shellcheck disable=SC2016 # expanded there
@@ -233,7 +233,7 @@ verdict_one_probe() {
 	expose_odd web 55 "lb=$1 weft.dev/base-ejection-time=2s weft.dev/consecutive-failures=1" a1 b1
 	moody a1
 	moody b1 refuse
-	agent_up 1
+	agent_plain 1
 	mark 1
 	report=$(load c1 -c 50 tcp4 "$(vip4 55)/80")
 	is "$(field "$report" .failures)" 1 "failed connects"
@@ -254,7 +254,7 @@ verdict_growth() {
 	expose_odd web 55 "weft.dev/base-ejection-time=300ms weft.dev/max-ejection-time=1s weft.dev/consecutive-failures=1" a1 b1
 	moody a1
 	moody b1 refuse
-	agent_up 1
+	agent_plain 1
 	wait_for 10 has_been_out 5 || fail "not tried often enough: $(<"$(agent_log 1)")"
 	is "$(ejection_times | head -n 5 | paste -sd' ')" "0.3 0.6 0.9 1 1" "seconds out"
 }
@@ -269,7 +269,7 @@ has_been_out() {
 verdict_annotation_changes() {
 	expose_odd web 55 "weft.dev/consecutive-failures=0" a1
 	moody a1 refuse
-	agent_up 1
+	agent_plain 1
 	mark 1
 	is "$(asks tcp4 20)" "0 answered, 20 failed"
 	counts 1 ejected 0
@@ -292,7 +292,7 @@ verdict_many_drained() {
 	for ((i = 1; i <= 60; i++)); do list+=("10.245.55.$i"); done
 	put_service web 55 "$port" "lb=$1"
 	slice_yaml web web IPv4 "$port" "" "${list[@]}" | put pods-web.yaml
-	agent_up 1
+	agent_plain 1
 	await_v4 60
 	for ((i = 1; i <= 40; i++)); do weft 1 drain "10.245.55.$i" >/dev/null; done
 	mark 1
@@ -309,8 +309,8 @@ verdict_own_view() {
 	expose_odd web 55 "weft.dev/consecutive-failures=1" a1 b1
 	moody a1
 	moody b1 refuse
-	agent_up 1
-	agent_up 2
+	agent_plain 1
+	agent_plain 2
 	is "$(field "$(load c1 -c 50 tcp4 "$(vip4 55)/80")" .failures)" 1
 	is "$(of web b1 health)" ejected
 	mood b1 answer

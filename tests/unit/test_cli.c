@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The command line: what is understood, and what is refused with which words. */
+#include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -50,6 +51,26 @@ Test(cli, agent_takes_all_of_its_options)
 	cr_assert_str_eq(cli.node, "n1");
 	cr_assert_str_eq(cli.without, "x,y");
 	cr_assert(cli.verbose);
+}
+
+Test(cli, interfaces_are_told_to_whoever_attaches)
+{
+	static const char *const commands[] = { "load", "agent" };
+	struct why why = { "" };
+	struct cli cli;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		char line[128];
+
+		cr_assert(!parse(commands[i], &cli, &why), "%s", why.text);
+		cr_assert_not(cli.links.interfaces || cli.links.uplink || cli.links.may_spoof);
+		snprintf(line, sizeof(line), "%s --interfaces a*,b --uplink eth0 --allow-spoofing c?",
+			 commands[i]);
+		cr_assert(!parse(line, &cli, &why), "%s", why.text);
+		cr_assert_str_eq(cli.links.interfaces, "a*,b");
+		cr_assert_str_eq(cli.links.uplink, "eth0");
+		cr_assert_str_eq(cli.links.may_spoof, "c?");
+	}
 }
 
 Test(cli, get_takes_options_before_and_behind_its_words)
@@ -106,6 +127,8 @@ ParameterizedTestParameters(cli, refusals)
 		{ "get services -o", "option '-o' needs a value" },
 		{ "get --cgroup /x services", "unknown option '--cgroup'" },
 		{ "load --source file:/x", "unknown option '--source'" },
+		{ "unload --interfaces x", "unknown option '--interfaces'" },
+		{ "load --uplink", "option '--uplink' needs a value" },
 		{ "load now", "unexpected argument 'now'" },
 		{ "agent --bpffs", "option '--bpffs' needs a value" },
 		{ "version --frobnicate", "unknown option '--frobnicate'" },

@@ -136,3 +136,37 @@ Test(sheet, data_is_in_no_table)
 	cr_assert_str_eq(table, "PORT\n  80\n   -\n");
 	cr_assert_str_eq(wide, "PORT  HELD\n  80  null\n   -  -\n");
 }
+
+static const struct column list_columns[] = {
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "TAGS", "tags", CELL_LIST, COLUMN_ALWAYS },
+};
+
+Test(sheet, lists)
+{
+	static const struct {
+		enum sheet_format format;
+		const char *expected;
+	} cases[] = {
+		{ SHEET_TABLE, "NAME  TAGS\na     x,fd00::1\nb     -\n" },
+		{ SHEET_JSON, "[\n  {\n    \"name\": \"a\",\n    \"tags\": [\n      \"x\",\n      "
+			      "\"fd00::1\"\n    ]\n  },\n"
+			      "  {\n    \"name\": \"b\",\n    \"tags\": []\n  }\n]\n" },
+		{ SHEET_YAML, "- name: \"a\"\n  tags: [\"x\", \"fd00::1\"]\n- name: \"b\"\n  tags: []\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(list_columns, ARRAY_LEN(list_columns));
+		_cleanup_(freep) char *text = NULL;
+		size_t size = 0;
+		FILE *to = open_memstream(&text, &size);
+
+		sheet_text(sheet, "a");
+		sheet_text(sheet, "x,fd00::1");
+		sheet_text(sheet, "b");
+		sheet_text(sheet, "");
+		cr_assert(!sheet_print(sheet, cases[i].format, true, to));
+		fclose(to);
+		cr_assert_str_eq(text, cases[i].expected, "prints\n%s\nnot\n%s", text, cases[i].expected);
+	}
+}

@@ -279,10 +279,12 @@ static void on_attach_retry(uv_timer_t *timer)
 	read_links(timer->data);
 }
 
+/* That messages were lost is an error of the socket, at which libuv stops to watch it. */
 static void on_linked(uv_poll_t *poll, int status, int happened _unused_)
 {
-	if (!status)
-		read_links(poll->data);
+	if (status)
+		uv_poll_start(poll, UV_READABLE, on_linked);
+	read_links(poll->data);
 }
 
 static int watch_links(struct agent *a, struct why *why)

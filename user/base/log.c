@@ -2,8 +2,11 @@
 /* Lines to stderr. */
 #include "base/log.h"
 
-#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "base/attr.h"
 
 static enum log_level max_level = LOG_INFO;
 
@@ -31,22 +34,13 @@ void log_line(enum log_level level, const char *format, ...)
 
 void log_vline(enum log_level level, const char *format, va_list args)
 {
-	char line[2048];
-	size_t length;
-	int written;
+	_cleanup_(freep) char *text = NULL, *line = NULL;
+	int length;
 
-	if (level > max_level)
+	if (level > max_level || vasprintf(&text, format, args) < 0)
 		return;
-	length = (size_t)snprintf(line, sizeof(line), "%s", prefixes[level]);
-	written = vsnprintf(line + length, sizeof(line) - length, format, args);
-	if (written < 0)
-		return;
-	/* What does not fit is cut; the newline always does. */
-	length = strlen(line);
-	if (length == sizeof(line) - 1)
-		length--;
-	line[length] = '\n';
+	length = asprintf(&line, "%s%s\n", prefixes[level], text);
 	/* One write, so that lines of several processes do not mix; there is nobody to tell if it fails. */
-	if (write(STDERR_FILENO, line, length + 1) < 0)
+	if (length < 0 || write(STDERR_FILENO, line, (size_t)length) < 0)
 		return;
 }

@@ -44,8 +44,8 @@ const struct cmd cmds[] = {
 			"-o yaml'\n"
 			"or '-o json' prints them. A file that is wrong is named with line and field, and "
 			"its last\n"
-			"good state stands.",
-		.options = "bcsNw",
+			"good state stands.\n\n" POD_LINKS,
+		.options = "bcsNwIUF",
 		.run = cmd_agent,
 	},
 	{

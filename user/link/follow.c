@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/attr.h"
+#include "base/log.h"
 #include "link/route.h"
 
 enum {
@@ -236,6 +237,8 @@ int follow_read(struct follower *f, bool *ret_changed, struct why *why)
 		error = read_some(f, &reading);
 	} while (!error || error == -EINTR);
 	f->broken = f->broken || error != -EAGAIN;
+	if (f->broken)
+		log_line(LOG_DEBUG, "word of interfaces was lost; reading all anew");
 	if (f->broken || f->table.stale)
 		error = dump_again(f, f->broken, why);
 	else
