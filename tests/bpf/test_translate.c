@@ -33,14 +33,6 @@ static void tell_ends(struct fixture *f, const char *address, uint16_t remote_po
 	f->shim->bss->shim_packet.local_port = local_port;
 }
 
-static void assert_same(const struct wire *got, const struct wire *expected, const char *name)
-{
-	cr_assert_eq(got->size, expected->size, "%s: %u bytes, not %u", name, got->size, expected->size);
-	for (unsigned i = 0; i < got->size; i++)
-		cr_assert_eq(got->bytes[i], expected->bytes[i], "%s: byte %u is %02x, not %02x", name, i,
-			     got->bytes[i], expected->bytes[i]);
-}
-
 static bool can_translate(const struct shape *shape)
 {
 	return shape->kind == KIND_TCP || shape->kind == KIND_UDP || shape->kind == KIND_FRAGMENT;

@@ -62,6 +62,14 @@ void wire_put32(struct wire *w, unsigned at, uint32_t value)
 	wire_put16(w, at + 2, (uint16_t)value);
 }
 
+void assert_same(const struct wire *got, const struct wire *expected, const char *name)
+{
+	cr_assert_eq(got->size, expected->size, "%s: %u bytes, not %u", name, got->size, expected->size);
+	for (unsigned i = 0; i < got->size; i++)
+		cr_assert_eq(got->bytes[i], expected->bytes[i], "%s: byte %u is %02x, not %02x", name, i,
+			     got->bytes[i], expected->bytes[i]);
+}
+
 /* Bytes that are like no others nearby. */
 static void put_filler(struct wire *w, unsigned count)
 {
