@@ -101,6 +101,20 @@ static inline void syn_first(struct __sk_buff *skb, struct scratch *w, struct so
 	sock->interface = skb->ifindex;
 }
 
+/* Was the endpoint's answer one to an older connection? That is told once. */
+static inline bool was_answered(struct scratch *w, const struct sock_state *sock,
+				const struct rescue_state *state)
+{
+	struct move_row *row;
+
+	moves_key_in_force(state, sock->interface, IPPROTO_TCP, &w->old);
+	row = bpf_map_lookup_elem(&moves, &w->old);
+	if (!row || !(row->flags & MOVE_ANSWERED))
+		return false;
+	row->flags &= ~MOVE_ANSWERED;
+	return true;
+}
+
 /* A SYN that is sent again. TC_DROP: the endpoint need not see it. */
 static inline int syn_again(struct __sk_buff *skb, struct scratch *w, struct bpf_sock *sk,
 			    struct sock_state *sock)
@@ -113,6 +127,8 @@ static inline int syn_again(struct __sk_buff *skb, struct scratch *w, struct bpf
 		return TC_NEXT;
 	state = bpf_sk_storage_get(&rescue_state, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state)
+		return TC_NEXT;
+	if (sock->moved & MOVED_AWAY && was_answered(w, sock, state))
 		return TC_NEXT;
 	if (!is_overdue(sock, state))
 		return sock->moved & MOVED_AWAY ? TC_DROP : TC_NEXT;

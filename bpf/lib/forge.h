@@ -42,6 +42,15 @@ struct tcp_header {
 
 #define TCP_BARE offsetof(struct tcp_header, options)
 
+/* Is this option of a SYN, at `at`, the one of fast open? */
+static inline bool is_fastopen(const struct syn_copy *syn, uint32_t at)
+{
+	if (syn->options[at] == OPTION_FASTOPEN)
+		return true;
+	return syn->options[at] == OPTION_EXPERIMENT && at < SYN_OPTIONS - 3 &&
+	       (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC;
+}
+
 /* Compared in a way that neither the compiler folds nor an old verifier forgets. */
 static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint32_t most)
 {
@@ -54,6 +63,7 @@ static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint
 
 /* Steps of forge_keep(). */
 enum {
+	MAX_OPTIONS = SYN_OPTIONS,
 	OPTIONS_DONE = 0xffff, /* farther than any option leads */
 	OPTIONS_FASTOPEN = 0xfffe,
 };
@@ -76,10 +86,7 @@ static inline uint32_t next_option(const struct syn_copy *syn, uint32_t at)
 		return OPTIONS_DONE;
 	if (kind == OPTION_NOTHING)
 		return at + 1;
-	if (kind == OPTION_FASTOPEN)
-		return OPTIONS_FASTOPEN;
-	if (kind == OPTION_EXPERIMENT && at < SYN_OPTIONS - 3 &&
-	    (syn->options[at + 2] << 8 | syn->options[at + 3]) == FASTOPEN_MAGIC)
+	if (is_fastopen(syn, at))
 		return OPTIONS_FASTOPEN;
 	if (at >= SYN_OPTIONS - 1 || syn->options[at + 1] < 2)
 		return OPTIONS_DONE;
@@ -90,7 +97,7 @@ static inline bool has_fastopen(void)
 {
 	uint32_t at = 0, i;
 
-	for (i = 0; i < SYN_OPTIONS; i++) {
+	for (i = 0; i < MAX_OPTIONS; i++) {
 		at = weft_next_option(at);
 		if (at >= OPTIONS_FASTOPEN)
 			break;

@@ -334,6 +334,22 @@ static inline bool find_move(struct __sk_buff *skb, struct scratch *w, const str
 	return false;
 }
 
+/*
+ * The endpoint may have an older connection of these ports, in TIME_WAIT, say: it acknowledges what that one had last.
+ * The pod's kernel resets that one then and sends its SYN once more, at once.
+ */
+static inline void note_answer(struct scratch *w)
+{
+	const uint8_t bits = TCP_SYN_BIT | TCP_RST_BIT | TCP_ACK_BIT;
+	struct move_row *row;
+
+	if (w->row.flags & MOVE_ANSWERED || (w->packet.tcp_flags & bits) != TCP_ACK_BIT)
+		return;
+	row = bpf_map_lookup_elem(&moves, &w->key);
+	if (row)
+		row->flags |= MOVE_ANSWERED;
+}
+
 static inline int untranslate(struct __sk_buff *skb)
 {
 	if (!weft_translate_back(skb))
@@ -360,6 +376,7 @@ static inline int tcp_to_pod(struct __sk_buff *skb, struct scratch *w)
 	/* What was looked up for a move has overwritten it. */
 	if (refuses && !find_move(skb, w, &w->packet, false))
 		return TC_NEXT;
+	note_answer(w);
 	return untranslate(skb);
 }
 

@@ -228,6 +228,8 @@ struct move_key {
 enum move_flag {
 	/* Nothing that comes from there is for the socket any more; what goes there goes where the row says. */
 	MOVE_GIVEN_UP = 1u << 0,
+	/* A segment came that answers no SYN, perhaps of a connection that had these ports before. */
+	MOVE_ANSWERED = 1u << 1,
 };
 
 /* What the pod's socket expects instead. */
