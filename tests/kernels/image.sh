@@ -9,10 +9,10 @@ out=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-PROGRAMS=(bash ip nsenter unshare jq bpftool mount umount awk sed grep find sort uniq comm head tail cut tr cat ls
+PROGRAMS=(bash ip tc nsenter unshare jq bpftool mount umount awk sed grep find sort uniq comm head tail cut tr cat ls
 	mkdir rm rmdir mv cp ln sleep date seq wc mktemp timeout env dirname basename readlink realpath touch tee
 	xargs ps sysctl modprobe dmesg poweroff stat id mkfifo chmod kill expr sh nproc uname cmp diff od sync
-	printf true false test setsid flock setpriv mountpoint tail)
+	printf true false test setsid flock setpriv mountpoint paste)
 
 # A program or library at its own path, with the libraries that the loader will want.
 add() {
@@ -32,7 +32,8 @@ pack() {
 
 if [ $# -gt 1 ]; then
 	version=$(basename "$2"/modules/*)
-	for module in drivers/net/veth net/802 net/llc net/bridge net/ipv6 lib crypto/crc32c; do
+	for module in drivers/net/veth net/802 net/llc net/bridge net/ipv6 net/sched/sch_ingress net/sched/cls_bpf \
+		lib crypto/crc32c; do
 		find "$2/modules/$version/kernel/$module"* -name '*.ko*' 2>/dev/null || true
 	done | while read -r module; do
 		mkdir -p "$root/lib/modules/$version/$(dirname "${module#*/modules/"$version"/}")"

@@ -6,7 +6,8 @@ set -euo pipefail
 CORE=('connect/*' 'equal-addresses/tcp4' 'reconnect/udpm' 'sendto/*' 'sendmmsg/udp4' 'eight*/udp4'
 	'choice-sticks/udp6' 'endpoint-added/tcp4' 'affinity/tcp4' 'restart-sends-difference' 'without-[sb]*' 'without-health'
 	'health/refused-tcp[46]' 'health/reset-tcp6' 'health/timed-out' 'load/shared' 'load/flows-udp4'
-	'load/least-conn' 'load/response-short' 'drain/by-hand-tcp6')
+	'load/least-conn' 'load/response-short' 'drain/by-hand-tcp6'
+	'interface/addresses' 'interface/restart-clsact' 'interface/load-clsact')
 
 has() { build/weft check -o json | jq -e --arg feature "$1" 'any(.feature == $feature and .on)' >/dev/null; }
 
@@ -16,5 +17,8 @@ if has set_retval; then
 fi
 if has recount; then
 	CORE+=('load/adopted-tcp4')
+fi
+if has tcx; then
+	CORE+=('interface/restart-tcx' 'interface/load-tcx' 'interface/index-reused' 'interface/other-way')
 fi
 exec tests/live/run.sh "${CORE[@]}"

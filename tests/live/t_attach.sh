@@ -77,6 +77,19 @@ interface_load() {
 	is "$(tc -n "$LAB_NS-node2" qdisc show | grep clsact || true)" "" "qdiscs of the other node"
 }
 
+# A load that does without something takes away what an earlier one had of it.
+interface_load_less() {
+	weft_load 1 >/dev/null
+	matches "$(weft 1 load --cgroup "$LAB_CGROUP/node1" --without tc,health)" "detached from $(pod_link c1) \("
+	is "$(interfaces)$(pinned_links)" "[]"
+	is "$(find "$LAB_BPF/node1/programs" -name 'weft_*_pod' -o -name weft_sockops)" "" "programs"
+	wait_for 5 lacks_sockops || fail "the program of health is still attached"
+	weft_load 1 >/dev/null
+	is "$(names_of)" "$(lab_links | in_line "")"
+}
+
+lacks_sockops() { ! bpftool -j cgroup show "$LAB_CGROUP/node1" | grep -q weft_sockops; }
+
 lacks_filters() { [ -z "$(filters)$(qdiscs)" ]; }
 
 # The namespace is gone, and what was in it: a new one is begun in, and an unload does not mind.
@@ -180,6 +193,7 @@ interface_place_taken() {
 
 test_add interface/other-way interface_other_way
 test_add interface/place-taken interface_place_taken
+test_add interface/load-less interface_load_less
 for mode in tcx clsact; do
 	test_add "interface/restart-$mode" interface_restart "$mode"
 	test_add "interface/load-$mode" interface_load "$mode"

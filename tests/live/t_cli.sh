@@ -23,6 +23,9 @@ cli_misuse() {
 		get services one two
 		get services -o xml
 		unload --cgroup x
+		unload --interfaces x
+		load --uplink
+		get --interfaces x services
 	END
 	[ ! -e "$LAB_BPF/node1" ] || fail "a refused command did something"
 }
@@ -44,7 +47,7 @@ cli_get() {
 	expose other 71 "" b1
 	put other.yaml < <(service_yaml web 72 "$PORTS_BOTH" | sed 's/namespace: live/namespace: second/')
 	agent_up 1
-	for kind in services endpoints stats; do
+	for kind in services endpoints interfaces stats; do
 		is "$(weft 1 get "$kind" -o json | jq -r type)" array "$kind"
 		matches "$(weft 1 get "$kind" | head -n 1)" '^NAME' "$kind"
 		[[ ! $(weft 1 get "$kind" --no-headers) =~ NAMESPACE|VALUE ]] || fail "headings in spite of --no-headers"

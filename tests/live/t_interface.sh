@@ -26,6 +26,9 @@ interface_shown() {
 	matches "$(weft 1 get interfaces -o yaml)" "guarded: \[\"IPv4\", \"IPv6\"\]"
 	# The id is the kernel's own for the pod's namespace.
 	is "$(of_interface "$routed" netns)" "$(netns_id p2)" "id of the namespace"
+	matches "$(bpftool map dump pinned "$LAB_BPF/node1/interfaces")" "\"name\": \"$routed\"" "names by bpftool"
+	matches "$(bpftool -j map dump pinned "$LAB_BPF/node1/sources" | jq -c '.[].formatted.key.address.bytes')" \
+		"\[0,0,0,0,0,0,0,0,0,0,255,255,10,246,1,$(<"$LAB/pods/p2/host")\]" "addresses by bpftool"
 	agent_kill "$AGENT"
 	is "$(of_interface "$routed" attached)" tcx "without an agent"
 }
@@ -144,7 +147,34 @@ interface_addresses() {
 	on_node link set "$link" up
 	on_node route add "$(pod_ip4 p1)/32" dev "$link"
 	agent_up 1 --allow-spoofing "x,${link%?}?"
-	is "$(of_interface "$link" guarded) $(of_interface "$link" attached)" '[] tcx'
+	matches "$(of_interface "$link" guarded) $(of_interface "$link" attached)" '^\[\] (tcx|clsact)$'
+}
+
+# What the programs make of it: a datagram from an address that is not the pod's never leaves it.
+interface_spoofing() {
+	local kind address link
+	own routed p1
+	link=$(pod_link p1)
+	ip -n "$LAB_NS-p1" address add 10.247.0.9/32 dev eth0
+	ip -n "$LAB_NS-p1" address add fd00:247::9/128 dev eth0 nodad preferred_lft 0
+	agent_up 1
+	mark 1
+	for kind in 4 6; do
+		address=$(pod_ip "udp$kind" a1)
+		is "$(does p1 "tcp$kind" "connect=$address/8080" ask)" "connect ok; ask a1"
+	done
+	counts 1 spoofed 0
+	does p1 udp4 bind=10.247.0.9/0 "send=$(pod_ip4 a1)/8080" >/dev/null
+	does p1 udp6 bind=fd00:247::9/0 "send=$(pod_ip6 a1)/8080" >/dev/null
+	counts 1 spoofed 2
+	# A route for it makes it the pod's.
+	on_node route add 10.247.0.9/32 dev "$link"
+	await_of_interface "$link" addresses "[\"$(pod_ip4 p1)\",\"10.247.0.9\",\"$(pod_ip6 p1)\"]"
+	is "$(does p1 udp4 bind=10.247.0.9/0 "connect=$(pod_ip4 a1)/8080" ask)" "bind ok; connect ok; ask a1"
+	agent_kill "$AGENT"
+	agent_up 1 --allow-spoofing "$link"
+	does p1 udp6 bind=fd00:247::9/0 "send=$(pod_ip6 a1)/8080" >/dev/null
+	counts 1 spoofed 2
 }
 
 # Messages that the agent was too slow for: it reads everything anew.
@@ -215,6 +245,8 @@ interface_globs() {
 	read -ra links <<<"$(lab_links | in_line)"
 	agent_up 1 --interfaces "${links[0]},w?re,br*,lo" --uplink nothing
 	is "$(names_of)" "$(in_line br0 wire <<<"${links[0]}")" "what is named, but not lo"
+	file_has "$(agent_log 1)" "^warning: there is no interface nothing, which --uplink names" ||
+		fail "an uplink that is none goes unnoticed"
 	is "$(of_interface wire guarded)" "[]"
 	agent_kill "$AGENT"
 	agent_up 1 --interfaces "*" --uplink wire
@@ -246,6 +278,7 @@ test_add interface/sees-packets interface_sees_packets
 test_add interface/churn interface_churn
 test_add interface/changes interface_changes
 test_add interface/addresses interface_addresses
+test_add interface/spoofing interface_spoofing
 test_add interface/lost-messages interface_lost_messages
 test_add interface/index-reused interface_index_reused
 test_add interface/globs interface_globs

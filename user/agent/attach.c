@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "link/follow.h"
 
 struct attach {
@@ -30,6 +31,16 @@ void attach_closep(struct attach **attach)
 	attach_close(*attach);
 }
 
+/* A name that is none would leave the true uplink unprotected. */
+static void check_uplink(const struct attach *attach)
+{
+	const struct link_table *table = follow_table(attach->follower);
+	const char *uplink = attach->options->uplink;
+
+	if (uplink && !link_named(table, uplink))
+		log_line(LOG_WARN, "there is no interface %s, which --uplink names", uplink);
+}
+
 int attach_open(const struct kern *kern, const struct pod_link_options *options, struct why *why,
 		struct attach **ret)
 {
@@ -43,9 +54,12 @@ int attach_open(const struct kern *kern, const struct pod_link_options *options,
 	attach->changed = attach->unsure = true;
 	if (!kern->no_tc)
 		error = follow_open(why, &attach->follower);
-	if (!error)
-		*ret = TAKE_PTR(attach);
-	return error;
+	if (error)
+		return error;
+	if (attach->follower)
+		check_uplink(attach);
+	*ret = TAKE_PTR(attach);
+	return 0;
 }
 
 int attach_fd(const struct attach *attach)

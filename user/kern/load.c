@@ -273,6 +273,19 @@ static int pin_programs(const char *dir, struct weft *skeleton, struct why *why)
 	return 0;
 }
 
+/* What an earlier load had and this one does without. */
+static void drop_unused(const char *dir, const struct weft *skeleton)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program (program, skeleton->obj) {
+		if (bpf_program__autoload(program))
+			continue;
+		pins_drop(dir, WEFT_LINK_DIR, bpf_program__name(program));
+		pins_drop(dir, WEFT_PROGRAM_DIR, bpf_program__name(program));
+	}
+}
+
 static int load_and_attach(const struct kern_options *options, struct weft *skeleton,
 			   struct load_report *report, struct why *why)
 {
@@ -293,6 +306,8 @@ static int load_and_attach(const struct kern_options *options, struct weft *skel
 		error = attach_all(options->bpffs, skeleton, cgroup_fd, report, why);
 	if (!error)
 		error = pin_programs(options->bpffs, skeleton, why);
+	if (!error)
+		drop_unused(options->bpffs, skeleton);
 	return error;
 }
 

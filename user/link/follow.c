@@ -109,12 +109,18 @@ static void take_message(struct follower *f, const struct nlmsghdr *message, str
 /* One datagram. Returns 0 or a negative errno; -EAGAIN: there is none; -ENOBUFS: some were lost. */
 static int read_some(struct follower *f, struct reading *reading)
 {
-	ssize_t length = recv(follow_fd(f), f->answer, sizeof(f->answer), MSG_DONTWAIT | MSG_TRUNC);
+	struct sockaddr_nl from = { 0 };
+	socklen_t from_size = sizeof(from);
+	ssize_t length = recvfrom(follow_fd(f), f->answer, sizeof(f->answer), MSG_DONTWAIT | MSG_TRUNC,
+				  (struct sockaddr *)&from, &from_size);
 	const struct nlmsghdr *message = (const struct nlmsghdr *)f->answer;
 	int left = length;
 
 	if (length < 0)
 		return -errno;
+	/* Only the kernel is believed. */
+	if (from.nl_pid)
+		return 0;
 	if (length > (ssize_t)sizeof(f->answer))
 		return -ENOBUFS;
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))

@@ -17,6 +17,15 @@ const struct link_entry *link_find(const struct link_table *table, uint32_t inde
 	return link;
 }
 
+const struct link_entry *link_named(const struct link_table *table, const char *name)
+{
+	for (const struct link_entry *link = table->links; link; link = link->hh.next) {
+		if (!strcmp(link->name, name))
+			return link;
+	}
+	return NULL;
+}
+
 void link_table_done(struct link_table *table)
 {
 	struct link_entry *link, *next;

@@ -69,4 +69,6 @@ void link_table_done(struct link_table *table);
 /* Takes one message; those of other kinds are passed over. Returns 0 or -ENOMEM. */
 int link_table_feed(struct link_table *table, const struct nlmsghdr *message);
 
+/* Both return NULL if there is none. */
 const struct link_entry *link_find(const struct link_table *table, uint32_t index);
+const struct link_entry *link_named(const struct link_table *table, const char *name);
