@@ -78,6 +78,8 @@ static inline void avoid_move(struct __sk_buff *skb, struct scratch *w, struct b
 	w->row.remote_port = w->key.remote_port;
 	w->row.local_port = w->key.local_port;
 	w->row.flags = 0;
+	w->row.endpoint = 0;
+	w->row.sent_ns = 0;
 	w->target.address = w->key.remote;
 	w->target.port = w->key.remote_port;
 	w->target.endpoint = sock->endpoint;
@@ -123,7 +125,7 @@ static inline int syn_again(struct __sk_buff *skb, struct scratch *w, struct bpf
 	struct interface_row *row = bpf_map_lookup_elem(&interfaces, &interface);
 	struct rescue_state *state;
 
-	if (!sock->syn.kept || !row)
+	if (!sock->syn.kept || !row || sock->interface != interface)
 		return TC_NEXT;
 	state = bpf_sk_storage_get(&rescue_state, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state)
@@ -177,10 +179,17 @@ static inline int tcp_departs(struct __sk_buff *skb, struct scratch *w, struct b
 static inline int stray_from_pod(struct __sk_buff *skb)
 {
 	struct scratch *w = moves_exist() ? scratch_get() : NULL;
+	struct move_row *row;
 
-	if (!w || weft_parse(skb) != PACKET_TCP || !find_move(skb, w, &w->packet, true) ||
-	    !(w->row.flags & MOVE_GIVEN_UP))
+	if (!w || weft_parse(skb) != PACKET_TCP || !(w->packet.tcp_flags & TCP_RST_BIT) ||
+	    !find_move(skb, w, &w->packet, true) || !(w->row.flags & MOVE_GIVEN_UP))
 		return TC_NEXT;
+	if (w->row.flags & MOVE_RESET) {
+		row = bpf_map_lookup_elem(&moves, &w->key);
+		if (row)
+			row->flags &= ~MOVE_RESET;
+		return TC_NEXT;
+	}
 	w->key.remote = w->row.remote;
 	w->key.remote_port = w->row.remote_port;
 	w->key.local_port = w->row.local_port;

@@ -36,6 +36,8 @@ static inline void heal_move(struct __sk_buff *skb, struct scratch *w, struct so
 	w->row.remote = sock->address;
 	w->row.remote_port = sock->port;
 	w->row.flags = 0;
+	w->row.endpoint = 0;
+	w->row.sent_ns = 0;
 	if (!service_of(w, sock, IPPROTO_UDP) || !choose_other(w, sock)) {
 		move_end(state);
 		return;

@@ -175,6 +175,8 @@ static inline bool move_bar(struct scratch *w, struct sock_state *sock, bool mov
 	w->bar.remote_port = w->key.remote_port;
 	w->bar.local_port = w->key.local_port;
 	w->bar.flags = MOVE_GIVEN_UP;
+	w->bar.endpoint = sock->endpoint;
+	w->bar.sent_ns = sock->started_ns;
 	if (moved)
 		return !(sock->moved & MOVED_BARRED) ||
 		       !bpf_map_update_elem(&moves, &w->old, &w->bar, BPF_EXIST);
@@ -199,6 +201,8 @@ static inline bool move_elsewhere(struct __sk_buff *skb, struct scratch *w, stru
 	w->row.remote = sock->address;
 	w->row.remote_port = sock->port;
 	w->row.flags = 0;
+	w->row.endpoint = 0;
+	w->row.sent_ns = 0;
 	if (!weft_claim_port(skb))
 		return false;
 	if (!move_bar(w, sock, moved)) {
@@ -274,7 +278,8 @@ static inline int refused(struct __sk_buff *skb, struct scratch *w, uint32_t seq
 		return TC_NEXT;
 	if (sk->state == BPF_TCP_SYN_SENT)
 		sock = bpf_sk_storage_get(&sock_state, sk, NULL, 0);
-	if (sock && is_pending(sock, sequence) && !!(sock->moved & MOVED_AWAY) == moved)
+	if (sock && sock->interface == interface && is_pending(sock, sequence) &&
+	    !!(sock->moved & MOVED_AWAY) == moved)
 		state = bpf_sk_storage_get(&rescue_state, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	bpf_sk_release(sk);
 	if (!sock || !state)
@@ -294,19 +299,35 @@ static inline int refused(struct __sk_buff *skb, struct scratch *w, uint32_t seq
 	return (int)bpf_redirect(interface, BPF_F_INGRESS);
 }
 
+/* It is not dead but slow, and will be given more time. */
+static inline void learn_latency(const struct move_row *row)
+{
+	uint64_t endpoint = row->endpoint, latency_ns = bpf_ktime_get_ns() - row->sent_ns;
+	struct endpoint_state *state = bpf_map_lookup_elem(&endpoint_state, &endpoint);
+
+	if (state && state->connect_ns < latency_ns)
+		state->connect_ns = latency_ns;
+}
+
 /* An endpoint that was given up has something to say after all. */
 static inline int answered_late(struct __sk_buff *skb, struct scratch *w)
 {
 	const uint8_t both = TCP_SYN_BIT | TCP_ACK_BIT;
 	uint32_t interface = skb->ifindex;
 	struct interface_row *row = bpf_map_lookup_elem(&interfaces, &interface);
+	struct move_row *move;
 
 	if (!row || (w->packet.tcp_flags & (both | TCP_RST_BIT)) != both)
 		return TC_DROP;
 	count(REASON_RESCUE_LATE);
+	learn_latency(&w->row);
 	__builtin_memcpy(w->gateway, row->gateway, MAC_SIZE);
 	if (weft_forge_reset(skb))
 		return TC_DROP;
+	/* It passes weft_from_pod(), which must not take it for the pod's. */
+	move = bpf_map_lookup_elem(&moves, &w->key);
+	if (move)
+		move->flags |= MOVE_RESET;
 	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 

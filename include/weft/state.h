@@ -230,6 +230,8 @@ enum move_flag {
 	MOVE_GIVEN_UP = 1u << 0,
 	/* A segment came that answers no SYN, perhaps of a connection that had these ports before. */
 	MOVE_ANSWERED = 1u << 1,
+	/* A reset for who was given up is on its way out. */
+	MOVE_RESET = 1u << 2,
 };
 
 /* What the pod's socket expects instead. */
@@ -238,6 +240,8 @@ struct move_row {
 	uint32_t flags;	      /* enum move_flag */
 	uint16_t remote_port; /* host order */
 	uint16_t local_port;  /* host order */
+	uint64_t endpoint;    /* that was given up; zero in other rows */
+	uint64_t sent_ns;     /* CLOCK_MONOTONIC, when it was sent the SYN */
 };
 
 /* Map `unresolved` (LRU), key: an address that connects wait for, and that nobody on the pod's link answers for. */
@@ -279,6 +283,6 @@ _Static_assert(sizeof(struct sock_state) <= 184, "with its header it takes 256 b
 _Static_assert(sizeof(struct rescue_state) == 200, "rescue_state");
 _Static_assert(sizeof(struct rescues_row) == 64, "rescues_row");
 _Static_assert(sizeof(struct move_key) == 48, "move_key");
-_Static_assert(sizeof(struct move_row) == 24, "move_row");
+_Static_assert(sizeof(struct move_row) == 40, "move_row");
 _Static_assert(sizeof(struct udp_pair) == 64, "udp_pair");
 _Static_assert(sizeof(struct udp_state) == 520, "udp_state");

@@ -150,7 +150,7 @@ static void make_address(struct nlmsghdr *message, const struct line *line)
 
 static void feed_line(struct link_table *table, char *text)
 {
-	char buffer[1024] = { 0 };
+	_Alignas(struct nlmsghdr) char buffer[1024] = { 0 };
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct line line = split(text);
 

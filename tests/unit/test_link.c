@@ -242,7 +242,7 @@ Test(link, messages_that_are_cut_are_passed_over)
 {
 	_cleanup_(link_table_done) struct link_table table = { 0 };
 	static const uint16_t types[] = { RTM_NEWLINK, RTM_DELLINK, RTM_NEWROUTE, RTM_DELROUTE, RTM_DELADDR };
-	char buffer[64] = { 0 };
+	_Alignas(struct nlmsghdr) char buffer[64] = { 0 };
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {

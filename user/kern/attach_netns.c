@@ -17,7 +17,7 @@
 struct survey {
 	const char *dir;
 	bool any_link;	 /* at an interface that there is */
-	bool any_filter; /* as remembered */
+	bool any_filter; /* as remembered, or found */
 };
 
 static int note_link(void *arg, uint32_t index)
@@ -37,13 +37,31 @@ static int note_filter(void *arg, uint32_t index _unused_)
 	return 0;
 }
 
-static struct survey make_survey(const char *dir)
+static int find_filter(void *arg, uint32_t index)
 {
-	struct survey survey = { .dir = dir };
+	struct survey *survey = arg;
 
-	pins_each_index(dir, WEFT_LINK_DIR, note_link, &survey);
-	pins_each_index(dir, WEFT_FILTER_DIR, note_filter, &survey);
-	return survey;
+	survey->any_filter = survey->any_filter || clsact_is_there(survey->dir, index);
+	return 0;
+}
+
+/* Calls for each index of filters, in the network namespace `netns`. */
+static int each_filter_in(int netns, const char *dir, pins_index_fn *call, void *arg, struct why *why)
+{
+	_cleanup_(closep) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int error;
+
+	if (home < 0)
+		return -errno;
+	if (setns(netns, CLONE_NEWNET))
+		return why_set(why, -errno,
+			       "filters are left in another network namespace, which cannot be entered: %s; "
+			       "run 'weft unload' there",
+			       strerror(errno));
+	error = pins_each_index(dir, WEFT_FILTER_DIR, call, arg);
+	if (setns(home, CLONE_NEWNET))
+		return why_set(why, -errno, "cannot come back from a network namespace: %s", strerror(errno));
+	return error;
 }
 
 /* Zero: none was remembered, or rows of another version are meant by this map. */
@@ -59,21 +77,34 @@ static uint64_t read_netns(int meta)
 	return row.netns;
 }
 
+/* Numbers are used again: is it the namespace in which filters were attached? */
+static int find_filters(const char *dir, uint64_t number, bool *ret, struct why *why)
+{
+	_cleanup_(closep) int netns = netns_open(number);
+	struct survey survey = { .dir = dir };
+	int error = 0;
+
+	if (netns >= 0)
+		error = each_filter_in(netns, dir, find_filter, &survey, why);
+	*ret = survey.any_filter;
+	return error;
+}
+
 int kern_attach_check_netns(const struct kern *kern, struct why *why)
 {
-	_cleanup_(closep) int other = -1;
-	struct survey survey;
+	struct survey survey = { .dir = kern->dir };
 	uint64_t own, there = read_netns(kern->meta);
 	int error = netns_own(&own, why);
 
 	if (error || !there || there == own)
 		return error;
-	survey = make_survey(kern->dir);
+	pins_each_index(kern->dir, WEFT_LINK_DIR, note_link, &survey);
+	pins_each_index(kern->dir, WEFT_FILTER_DIR, note_filter, &survey);
 	if (survey.any_filter)
-		other = netns_open(there);
+		error = find_filters(kern->dir, there, &survey.any_filter, why);
 	/* What is remembered of a namespace that is gone is in nobody's way. */
-	if (!survey.any_link && other < 0)
-		return 0;
+	if (error || (!survey.any_link && !survey.any_filter))
+		return error;
 	return why_set(why, -EXDEV,
 		       "%s is attached to interfaces of another network namespace (net:[%llu]; this is "
 		       "net:[%llu]); run weft there, or 'weft unload --bpffs %s' first",
@@ -105,42 +136,23 @@ struct ending {
 static int end_filters(void *arg, uint32_t index)
 {
 	struct ending *ending = arg;
-	bool changed;
+	bool changed = false;
 
 	return clsact_detach(ending->dir, index, &changed, ending->why);
-}
-
-/* In the namespace of the filters, for that long. */
-static int end_filters_in(int netns, struct ending *ending)
-{
-	_cleanup_(closep) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int error;
-
-	if (home < 0)
-		return -errno;
-	if (setns(netns, CLONE_NEWNET))
-		return why_set(ending->why, -errno,
-			       "filters are left in another network namespace, which cannot be entered: %s; "
-			       "run 'weft unload' there",
-			       strerror(errno));
-	error = pins_each_index(ending->dir, WEFT_FILTER_DIR, end_filters, ending);
-	if (setns(home, CLONE_NEWNET) && !error)
-		error = -errno;
-	return error;
 }
 
 int kern_attach_end(const char *bpffs, uint64_t *ret_left, struct why *why)
 {
 	_cleanup_(closep) int meta = pins_get(bpffs, NULL, "meta");
 	_cleanup_(closep) int other = -1;
-	struct survey survey = make_survey(bpffs);
 	struct ending ending = { bpffs, why };
+	struct survey survey = { .dir = bpffs };
 	uint64_t own, there = read_netns(meta);
-	int error;
+	int error = pins_each_index(bpffs, WEFT_FILTER_DIR, note_filter, &survey);
 
 	*ret_left = 0;
-	if (!survey.any_filter)
-		return 0;
+	if (error || !survey.any_filter)
+		return error;
 	error = netns_own(&own, why);
 	if (error)
 		return error;
@@ -148,7 +160,7 @@ int kern_attach_end(const char *bpffs, uint64_t *ret_left, struct why *why)
 		return pins_each_index(bpffs, WEFT_FILTER_DIR, end_filters, &ending);
 	other = netns_open(there);
 	if (other >= 0)
-		return end_filters_in(other, &ending);
+		return each_filter_in(other, bpffs, end_filters, &ending, why);
 	*ret_left = there;
 	return 0;
 }

@@ -63,6 +63,15 @@ static bool is_own(const char *dir, enum tc_hook hook, uint32_t index, uint32_t 
 		      id == pinned_id(dir, WEFT_PROGRAM_DIR, tc_programs[hook]));
 }
 
+bool clsact_is_there(const char *dir, uint32_t index)
+{
+	bool any = false;
+
+	for (int hook = 0; hook < TC_HOOK_COUNT; hook++)
+		any = any || is_own(dir, hook, index, filter_id(hook, index));
+	return any;
+}
+
 static int pin(const char *dir, const char *what, uint32_t index, int program)
 {
 	char name[PIN_NAME_SIZE];
@@ -115,12 +124,9 @@ int clsact_attach(const char *dir, uint32_t index, const int programs[TC_HOOK_CO
 		  struct why *why)
 {
 	LIBBPF_OPTS(bpf_tc_hook, where, .ifindex = index, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	bool any = false;
 	int error = 0;
 
-	for (int hook = 0; hook < TC_HOOK_COUNT; hook++)
-		any = any || is_own(dir, hook, index, filter_id(hook, index));
-	if (!any) {
+	if (!clsact_is_there(dir, index)) {
 		/* What is remembered is of another interface, which had this index before. */
 		clsact_forget(dir, index);
 		error = bpf_tc_hook_create(&where);
@@ -144,7 +150,7 @@ static int count_filter(const struct nlmsghdr *message, void *arg)
 
 static int count_filters_at(struct mnl_socket *socket, uint32_t index, uint32_t parent, unsigned *count)
 {
-	char buffer[ANSWER_BYTES];
+	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct tcmsg *message;
 	ssize_t length;

@@ -19,5 +19,8 @@ int clsact_detach(const char *dir, uint32_t index, bool *changed, struct why *wh
 /* Forgets what was there: the interface is gone, or out of reach. */
 void clsact_forget(const char *dir, uint32_t index);
 
+/* Is a filter of ours there? */
+bool clsact_is_there(const char *dir, uint32_t index);
+
 /* As the pins remember it. */
 bool clsact_is_attached(const char *dir, enum tc_hook hook, uint32_t index);

@@ -30,7 +30,7 @@ struct follower {
 	uint32_t sequence;
 	struct link_table table;
 	bool broken; /* the table is not complete */
-	char answer[ANSWER_BYTES];
+	_Alignas(struct nlmsghdr) char answer[ANSWER_BYTES];
 };
 
 static const uint32_t groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_IFADDR;
@@ -62,7 +62,7 @@ static void follow_closep(struct follower **follower)
 
 static int send_request(struct follower *f, unsigned type, unsigned flags, unsigned family, uint32_t index)
 {
-	char buffer[256];
+	_Alignas(struct nlmsghdr) char buffer[256];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 
 	header->nlmsg_type = type;
