@@ -31,6 +31,6 @@ void model_translate(struct wire *w, const struct seen *seen, bool target, const
 void model_translate_quoted(struct wire *w, const struct seen *error, const struct seen *quoted,
 			    const struct addr *address, uint16_t port, uint16_t peer_port);
 
-/* But for the two zeroes of one's complement, in words where checksums stand: NULL, or what is wrong. */
+/* But for the two zeroes of one's complement, in words where checksums stand. */
 bool model_equal(const struct wire *got, const struct wire *expected, const struct seen *seen,
 		 const struct seen *quoted);
