@@ -234,13 +234,35 @@ static inline void connection_ending(struct bpf_sock *sk, uint32_t before, struc
 					before == BPF_TCP_CLOSING);
 }
 
+/* The socket's patience has ended before that of weft: the endpoint that it waited for last has failed it, too. */
+static inline void connection_gives_up(struct sock_state *sock, const struct rescue_state *move)
+{
+	uint64_t endpoint = move->endpoint;
+	struct endpoint_state *state = bpf_map_lookup_elem(&endpoint_state, &endpoint);
+	struct service_row service = {};
+
+	sock->moved |= MOVED_GAVE_UP;
+	count(REASON_RESCUE_GAVE_UP);
+	if (!state)
+		return;
+	failure_note(state, FAILURE_TIMED_OUT);
+	if (health_service(sock, &service))
+		health_failed(endpoint, move->sock_flags & SOCK_PROBE, state, &service, FAILURE_TIMED_OUT);
+}
+
 /* Nothing is translated any more. */
 static inline void connection_is_left_alone(struct bpf_sock *sk, struct sock_state *sock)
 {
 	struct rescue_state *state = bpf_sk_storage_get(&rescue_state, sk, NULL, 0);
+	struct ending ending = {};
 
-	if (state)
-		moves_end(sock, state, IPPROTO_TCP);
+	if (!state)
+		return;
+	connection_ending(sk, 0, &ending);
+	if (ending.error == ETIMEDOUT && !(sock->flags & SOCK_ESTABLISHED) &&
+	    !(sock->moved & (MOVED_GAVE_UP | MOVED_ENDED)))
+		connection_gives_up(sock, state);
+	moves_end(sock, state, IPPROTO_TCP);
 }
 
 /* Its endpoint has one less, and may have failed it. `before` is the state that ended. */

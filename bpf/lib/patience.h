@@ -3,8 +3,9 @@
  * How long a connect waits for an endpoint before it tries elsewhere, and for all of them together.
  *
  * The kernel sends a SYN again after t, L + 1 times, then after 2t, 4t ... (tcp_retransmit_timer(); L is the sysctl
- * tcp_syn_linear_timeouts, none before 6.5), and gives up after R + L retransmissions (tcp_write_timeout(); R is
- * TCP_SYNCNT). That is t * (L + 2^(R + 1) - 1) in all: with a smaller t, a larger R keeps the sum.
+ * tcp_syn_linear_timeouts, none before 6.5). It gives up at the first of these moments that is not before
+ * (2^(R + 1) - 1) t, which is what the doubling alone would take (tcp_write_timeout(); R is TCP_SYNCNT). With a smaller
+ * t, a larger R keeps the sum.
  */
 #pragma once
 
@@ -74,7 +75,9 @@ static inline uint64_t patience_sum(uint32_t retries, uint32_t linear)
 {
 	if (retries > PATIENCE_MOST_RETRIES)
 		retries = PATIENCE_MOST_RETRIES;
-	return linear + (2ull << retries) - 1;
+	if (linear + 2 >= 2ull << retries)
+		return (2ull << retries) - 1;
+	return linear + (linear >= 1ull << retries ? 1ull << retries : 2ull << retries) - 1;
 }
 
 /*

@@ -49,7 +49,7 @@ mood() {
 	is "$(tail -n 1 "$out")" "now $2" "mood of $1"
 }
 
-has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
+has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 # expose_odd NAME NUMBER "OPTION..." POD...
 expose_odd() {

@@ -210,7 +210,8 @@ inside() {
 	cp "$NET" "$LAB/bin/net"
 	cp "$ROOT/build/live/serve" "$LAB/bin/serve"
 	cp "$ROOT/build/live/exchange" "$LAB/bin/exchange"
-	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve
+	cp "$ROOT/build/live/echo" "$LAB/bin/echo"
+	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve ECHO=$LAB/bin/echo
 	build_lab
 	collect
 	if [ "${SHELL-}" = 1 ]; then
