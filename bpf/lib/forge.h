@@ -64,8 +64,8 @@ static __always_inline bool is_size_between(uint32_t *size, uint32_t least, uint
 /* Steps of forge_keep(). */
 enum {
 	MAX_OPTIONS = SYN_OPTIONS,
-	OPTIONS_DONE = 0xff,
-	OPTIONS_FASTOPEN = 0xfe,
+	OPTIONS_DONE = 0xffff, /* farther than any option leads */
+	OPTIONS_FASTOPEN = 0xfffe,
 };
 
 /*

@@ -208,6 +208,7 @@ static inline enum packet_kind packet_parse_v6(struct __sk_buff *skb, bool quote
 {
 	struct ipv6hdr ip;
 	uint32_t total;
+	bool is_later;
 
 	if (bpf_skb_load_bytes(skb, ret->l3, &ip, sizeof(ip)))
 		return PACKET_OTHER;
@@ -221,8 +222,11 @@ static inline enum packet_kind packet_parse_v6(struct __sk_buff *skb, bool quote
 	ret->v4 = false;
 	ret->protocol = ip.nexthdr;
 	ret->traffic_class = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
-	if (!packet_skip_extensions(skb, ret->l3 + sizeof(ip), ret))
-		return ret->l4 > ret->end ? PACKET_OTHER : packet_parse_l4(skb, quoted, ret);
+	is_later = packet_skip_extensions(skb, ret->l3 + sizeof(ip), ret);
+	if (ret->l4 > ret->end)
+		return PACKET_OTHER;
+	if (!is_later)
+		return packet_parse_l4(skb, quoted, ret);
 	ret->l4 = 0;
 	return PACKET_FRAGMENT;
 }

@@ -51,6 +51,11 @@ void run(struct bpf_program *program, void *context, size_t size);
 
 /* Sends the packet through a program at tc; returns what that returns. `out`, which may be `in`, is what it has become. */
 int run_packet(struct bpf_program *program, const struct wire *in, struct wire *out);
+/*
+ * The same to a packet that comes with the sum that a device has taken (CHECKSUM_COMPLETE): it must be right then. One
+ * whose size changes loses it.
+ */
+int run_summed(struct bpf_program *program, const struct wire *in, struct wire *out);
 
 /* One routing for `client`. */
 struct shim_route route(struct fixture *f, const struct service_key *key, uint64_t client);

@@ -4,8 +4,8 @@
  * variable, which user space sees as memory of its own.
  */
 #include "lib/forge.h"
-#include "lib/surgery.h"
 #include "lib/resolve.h"
+#include "lib/surgery.h"
 #include "lib/translate.h"
 #include "shim.h"
 
@@ -41,70 +41,70 @@ static inline int told(int error)
 SEC("tc")
 int shim_parse(struct __sk_buff *skb)
 {
-	struct packet packet = {}, quoted = {};
 	struct shim_packet *s = &shim_packet;
+	struct scratch *w = scratch_get();
 
-	s->kind = packet_parse(skb, &packet);
+	if (!w)
+		return SHIM_LEFT;
+	s->kind = weft_parse(skb);
 	s->error = 0;
 	s->is_quoted = false;
 	if (s->kind == PACKET_ICMP) {
-		s->error = packet_error(&packet);
-		s->is_quoted = s->error && packet_quoted(skb, &packet, &quoted);
+		s->error = packet_error(&w->packet);
+		s->is_quoted = s->error && weft_parse_quoted(skb);
 	}
-	show(&packet, &s->packet);
-	show(&quoted, &s->quoted);
+	show(&w->packet, &s->packet);
+	show(&w->quoted, &s->quoted);
 	return SHIM_OK;
 }
 
-SEC("tc")
-int shim_to_target(struct __sk_buff *skb)
+/* Fills in the scratch, as those who decide do. */
+static inline enum packet_kind begin(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	struct addr address = shim_packet.address;
+	const struct shim_packet *s = &shim_packet;
+	struct scratch *w = scratch_get();
 
-	switch (packet_parse(skb, &packet)) {
-	case PACKET_TCP:
-	case PACKET_UDP:
-	case PACKET_FRAGMENT:
-		return told(translate_target(skb, &packet, &address, shim_packet.remote_port,
-					     shim_packet.local_port));
-	default:
-		return SHIM_LEFT;
-	}
+	if (!w)
+		return PACKET_OTHER;
+	w->key.local = s->client;
+	w->key.remote = w->row.remote = s->address;
+	w->key.remote_port = w->row.remote_port = s->remote_port;
+	w->key.local_port = w->row.local_port = s->local_port;
+	w->syn = s->syn;
+	__builtin_memcpy(w->gateway, s->mac, sizeof(w->gateway));
+	return weft_parse(skb);
+}
+
+static inline bool has_addresses(enum packet_kind kind)
+{
+	return kind == PACKET_TCP || kind == PACKET_UDP || kind == PACKET_FRAGMENT;
 }
 
 SEC("tc")
-int shim_to_source(struct __sk_buff *skb)
+int shim_out(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	struct addr address = shim_packet.address;
-
-	switch (packet_parse(skb, &packet)) {
-	case PACKET_TCP:
-	case PACKET_UDP:
-	case PACKET_FRAGMENT:
-		return told(translate_source(skb, &packet, &address, shim_packet.remote_port,
-					     shim_packet.local_port));
-	default:
-		return SHIM_LEFT;
-	}
+	return has_addresses(begin(skb)) ? told(weft_translate_out(skb)) : SHIM_LEFT;
 }
 
 SEC("tc")
-int shim_to_quoted(struct __sk_buff *skb)
+int shim_back(struct __sk_buff *skb)
 {
-	struct packet packet = {}, quoted = {};
-	struct addr address = shim_packet.address;
-
-	if (packet_parse(skb, &packet) != PACKET_ICMP || packet_error(&packet) == ICMP_ERROR_NONE ||
-	    !packet_quoted(skb, &packet, &quoted))
-		return SHIM_LEFT;
-	return told(translate_quoted(skb, &packet, &quoted, &address, shim_packet.remote_port,
-				     shim_packet.local_port));
+	return has_addresses(begin(skb)) ? told(weft_translate_back(skb)) : SHIM_LEFT;
 }
 
 SEC("tc")
-int shim_to_gateway(struct __sk_buff *skb)
+int shim_quoted(struct __sk_buff *skb)
+{
+	struct scratch *w = scratch_get();
+
+	if (begin(skb) != PACKET_ICMP || !w || packet_error(&w->packet) == ICMP_ERROR_NONE ||
+	    !weft_parse_quoted(skb))
+		return SHIM_LEFT;
+	return told(weft_translate_quoted(skb));
+}
+
+SEC("tc")
+int shim_gateway(struct __sk_buff *skb)
 {
 	uint8_t mac[MAC_SIZE];
 
@@ -117,7 +117,7 @@ int shim_keep(struct __sk_buff *skb)
 {
 	struct scratch *w = scratch_get();
 
-	if (!w || weft_parse(skb) != PACKET_TCP || !weft_keep_syn(skb))
+	if (begin(skb) != PACKET_TCP || !w || !weft_keep_syn(skb))
 		return SHIM_LEFT;
 	shim_packet.syn = w->syn;
 	return SHIM_OK;
@@ -126,27 +126,15 @@ int shim_keep(struct __sk_buff *skb)
 SEC("tc")
 int shim_syn(struct __sk_buff *skb)
 {
-	struct ends ends = { .source = shim_packet.client, .target = shim_packet.address };
-	struct packet packet = {};
+	enum packet_kind kind = begin(skb);
 
-	switch (packet_parse(skb, &packet)) {
-	case PACKET_TCP:
-	case PACKET_ICMP:
-		return told(forge_syn(skb, &packet, &shim_packet.syn, &ends, shim_packet.local_port,
-				      shim_packet.remote_port, shim_packet.mac));
-	default:
-		return SHIM_LEFT;
-	}
+	return kind == PACKET_TCP || kind == PACKET_ICMP ? told(weft_forge_syn(skb)) : SHIM_LEFT;
 }
 
 SEC("tc")
 int shim_reset(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-
-	if (packet_parse(skb, &packet) != PACKET_TCP)
-		return SHIM_LEFT;
-	return told(forge_reset(skb, &packet, shim_packet.mac));
+	return begin(skb) == PACKET_TCP ? told(weft_forge_reset(skb)) : SHIM_LEFT;
 }
 
 SEC("tc")
@@ -164,11 +152,11 @@ int shim_arp(struct __sk_buff *skb)
 SEC("tc")
 int shim_discovery(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct scratch *w = scratch_get();
 	struct addr target;
 
-	if (packet_parse(skb, &packet) != PACKET_ICMP || packet.v4 || !discovery_query(skb, &packet, &target))
+	if (begin(skb) != PACKET_ICMP || !w || w->packet.v4 || !discovery_query(skb, &w->packet, &target))
 		return SHIM_LEFT;
 	shim_packet.packet.target = target;
-	return told(discovery_answer(skb, &packet, &target, shim_packet.mac));
+	return told(discovery_answer(skb, &w->packet, &target, shim_packet.mac));
 }

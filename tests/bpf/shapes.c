@@ -39,7 +39,7 @@ const struct shape shapes[] = {
 	{ KIND_TCP, V4("v4 tcp, first fragment", IPPROTO_TCP, SEGMENT, .payload = 64, .more = true) },
 	{ KIND_FRAGMENT, V4("v4 tcp, last fragment", IPPROTO_TCP, SEGMENT, .payload = 64, .fragment = 8) },
 	{ KIND_FRAGMENT,
-	  V4("v4 tcp, middle fragment", IPPROTO_TCP, SEGMENT, .payload = 64, .fragment = 1, .more = true) },
+	  V4("v4 tcp, middle fragment", IPPROTO_TCP, SEGMENT, .payload = 64, .fragment = 3, .more = true) },
 	{ KIND_UDP, V4("v4 udp", IPPROTO_UDP, .payload = 32) },
 	{ KIND_UDP, V4("v4 udp, odd", IPPROTO_UDP, .payload = 33) },
 	{ KIND_UDP, V4("v4 udp, empty", IPPROTO_UDP) },

@@ -9,6 +9,10 @@
 
 #include "base/addr.h"
 
+enum {
+	LATER = 4, /* where a later fragment of IPv6 begins, in units of eight bytes */
+};
+
 const uint8_t wire_mac[2][WIRE_MAC] = { { 2, 0xee, 0, 0, 0, 1 }, { 2, 0xee, 0, 0, 0, 2 } };
 
 struct addr wire_addr(const char *text)
@@ -56,6 +60,14 @@ void wire_put32(struct wire *w, unsigned at, uint32_t value)
 {
 	wire_put16(w, at, value >> 16);
 	wire_put16(w, at + 2, (uint16_t)value);
+}
+
+void assert_same(const struct wire *got, const struct wire *expected, const char *name)
+{
+	cr_assert_eq(got->size, expected->size, "%s: %u bytes, not %u", name, got->size, expected->size);
+	for (unsigned i = 0; i < got->size; i++)
+		cr_assert_eq(got->bytes[i], expected->bytes[i], "%s: byte %u is %02x, not %02x", name, i,
+			     got->bytes[i], expected->bytes[i]);
 }
 
 /* Bytes that are like no others nearby. */
@@ -193,7 +205,7 @@ static void put_extension(struct wire *w, char letter, unsigned *next_at)
 	if (kinds[i].number == 43)
 		w->bytes[at + 3] = letter == 'R';
 	if (kinds[i].number == 44)
-		wire_put16(w, at + 2, (letter == 'l' ? 2 << 3 : 0) | (letter == 'f' ? 1 : 0));
+		wire_put16(w, at + 2, (letter == 'l' ? LATER << 3 : 0) | (letter == 'f' ? 1 : 0));
 	*next_at = at;
 }
 
@@ -212,7 +224,7 @@ static void put_v6(struct wire *w, const struct spec *spec)
 		put_extension(w, *e, &next_at);
 	w->bytes[next_at] = spec->protocol;
 	w->l4 = w->size;
-	put_message(w, spec, strchr(extensions, 'l') ? 2 : 0, strchr(extensions, 'f'));
+	put_message(w, spec, strchr(extensions, 'l') ? LATER : 0, strchr(extensions, 'f'));
 	wire_put16(w, at + 4, (uint16_t)(w->size - at - 40));
 }
 

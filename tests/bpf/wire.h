@@ -87,5 +87,8 @@ uint16_t wire_fold(uint32_t sum);
 uint16_t wire_checksum(const struct addr *source, const struct addr *target, uint8_t protocol,
 		       const void *message, size_t size);
 
+/* Fails the test if a byte differs. */
+void assert_same(const struct wire *got, const struct wire *expected, const char *name);
+
 void wire_put16(struct wire *w, unsigned at, uint16_t value);
 void wire_put32(struct wire *w, unsigned at, uint32_t value);
