@@ -26,6 +26,7 @@ struct udp_state_map udp_state SEC(".maps");
 struct rescue_state_map rescue_state SEC(".maps");
 struct rescues_map rescues SEC(".maps");
 struct moves_map moves SEC(".maps");
+struct fragments_map fragments SEC(".maps");
 struct unresolved_map unresolved SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 

@@ -187,6 +187,13 @@ struct moves_map {
 	__type(value, struct move_row);
 };
 
+struct fragments_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FRAGMENTED);
+	__type(key, struct fragment_key);
+	__type(value, struct addr);
+};
+
 struct unresolved_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_UNRESOLVED);
@@ -217,6 +224,7 @@ extern struct udp_state_map udp_state SEC(".maps");
 extern struct rescue_state_map rescue_state SEC(".maps");
 extern struct rescues_map rescues SEC(".maps");
 extern struct moves_map moves SEC(".maps");
+extern struct fragments_map fragments SEC(".maps");
 extern struct unresolved_map unresolved SEC(".maps");
 
 /* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */

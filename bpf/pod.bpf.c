@@ -41,6 +41,8 @@ int weft_to_pod(struct __sk_buff *skb)
 		return tcp_to_pod(skb, w);
 	case PACKET_UDP:
 		return udp_to_pod(skb, w);
+	case PACKET_FRAGMENT:
+		return fragment_to_pod(skb, w);
 	case PACKET_ICMP:
 		return icmp_to_pod(skb, w);
 	default:

@@ -104,9 +104,40 @@ static inline int udp_from_pod(struct __sk_buff *skb, struct bpf_sock *sk)
 	return w ? udp_departs(skb, w, sk, sock, serves) : TC_NEXT;
 }
 
+/* ---- answers ---- */
+
+static inline void name_datagram(struct __sk_buff *skb, struct scratch *w)
+{
+	w->fragment.remote = w->packet.source;
+	w->fragment.local = w->packet.target;
+	w->fragment.interface = skb->ifindex;
+	w->fragment.datagram = w->packet.datagram;
+	w->fragment.protocol = w->packet.protocol;
+	w->fragment.reserved = 0;
+}
+
 static inline int udp_to_pod(struct __sk_buff *skb, struct scratch *w)
 {
 	if (!find_move(skb, w, &w->packet, false))
 		return TC_NEXT;
+	if (w->packet.is_cut) {
+		/* The others have no ports to know them by. */
+		name_datagram(skb, w);
+		bpf_map_update_elem(&fragments, &w->fragment, &w->row.remote, BPF_ANY);
+	}
+	return untranslate(skb);
+}
+
+static inline int fragment_to_pod(struct __sk_buff *skb, struct scratch *w)
+{
+	struct addr *remote;
+
+	if (!moves_exist())
+		return TC_NEXT;
+	name_datagram(skb, w);
+	remote = bpf_map_lookup_elem(&fragments, &w->fragment);
+	if (!remote)
+		return TC_NEXT;
+	w->row.remote = *remote;
 	return untranslate(skb);
 }

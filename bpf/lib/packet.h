@@ -27,6 +27,7 @@ struct packet {
 	uint32_t l3;	   /* offsets from the start of the frame */
 	uint32_t l4;	   /* zero: there is none to see */
 	uint32_t end;	   /* what follows is not the packet's: Ethernet fills up short frames */
+	uint32_t datagram; /* which one this is a fragment of, as it stands there */
 	uint32_t sequence; /* of TCP, host order */
 	uint32_t acknowledged;
 	uint32_t payload;     /* bytes behind the TCP header */
@@ -34,6 +35,7 @@ struct packet {
 	uint16_t target_port;
 	uint16_t window; /* as it stands in the TCP header, host order */
 	uint8_t v4;
+	uint8_t is_cut; /* one fragment of several */
 	uint8_t protocol;
 	uint8_t traffic_class; /* IPv4: type of service */
 	uint8_t tcp_flags;     /* the 14th byte */
@@ -52,6 +54,7 @@ enum {
 	EXTENSION_FRAGMENT = 44,
 	EXTENSION_TARGET = 60,
 
+	FRAGMENT_MORE_V4 = 0x2000,
 	FRAGMENT_OFFSET_V4 = 0x1fff,
 	FRAGMENT_OFFSET_V6 = 0xfff8,
 	ROUTING_LEFT = 0x00ff,
@@ -157,6 +160,8 @@ static inline enum packet_kind packet_parse_v4(struct __sk_buff *skb, bool quote
 	ret->v4 = true;
 	ret->protocol = ip.protocol;
 	ret->traffic_class = ip.tos;
+	ret->datagram = ip.id;
+	ret->is_cut = !!(ip.frag_off & bpf_htons(FRAGMENT_MORE_V4 | FRAGMENT_OFFSET_V4));
 	ret->l4 = ret->l3 + ip.ihl * 4;
 	if (ret->l4 > ret->end)
 		return PACKET_OTHER;
@@ -167,26 +172,31 @@ static inline enum packet_kind packet_parse_v4(struct __sk_buff *skb, bool quote
 }
 
 /* Steps over one extension header. False: it is none, or it cannot be read, or it says that more is to come. */
-static inline bool packet_skip_extension(struct __sk_buff *skb, uint8_t *next, uint32_t *offset,
-					 bool *is_later)
+static inline bool packet_skip_extension(struct __sk_buff *skb, uint32_t *offset, bool *is_later,
+					 struct packet *ret)
 {
+	uint8_t kind = ret->protocol;
 	struct {
 		uint8_t next, length;
 		__be16 rest; /* of a fragment, its offset; of routing, type and stations left */
+		__be32 datagram;
 	} header;
 
-	if (*next != EXTENSION_HOPS && *next != EXTENSION_ROUTING && *next != EXTENSION_TARGET &&
-	    *next != EXTENSION_FRAGMENT)
+	if (kind != EXTENSION_HOPS && kind != EXTENSION_ROUTING && kind != EXTENSION_TARGET &&
+	    kind != EXTENSION_FRAGMENT)
 		return false;
 	if (bpf_skb_load_bytes(skb, *offset, &header, sizeof(header)))
 		return false;
 	/* Its destination is a station on the way, and not the one that checksums are made with. */
-	if (*next == EXTENSION_ROUTING && header.rest & bpf_htons(ROUTING_LEFT))
+	if (kind == EXTENSION_ROUTING && header.rest & bpf_htons(ROUTING_LEFT))
 		return false;
-	if (*next == EXTENSION_FRAGMENT)
+	if (kind == EXTENSION_FRAGMENT) {
 		*is_later = header.rest & bpf_htons(FRAGMENT_OFFSET_V6);
-	*offset += *next == EXTENSION_FRAGMENT ? 8 : (header.length + 1) * 8;
-	*next = header.next;
+		ret->is_cut = true;
+		ret->datagram = header.datagram;
+	}
+	*offset += kind == EXTENSION_FRAGMENT ? sizeof(header) : (header.length + 1) * 8;
+	ret->protocol = header.next;
 	return true;
 }
 
@@ -197,7 +207,7 @@ static inline bool packet_skip_extensions(struct __sk_buff *skb, uint32_t offset
 	uint32_t i;
 
 	for (i = 0; i < MAX_EXTENSIONS; i++) {
-		if (is_later || !packet_skip_extension(skb, &ret->protocol, &offset, &is_later))
+		if (is_later || !packet_skip_extension(skb, &offset, &is_later, ret))
 			break;
 	}
 	ret->l4 = offset;
@@ -221,6 +231,7 @@ static inline enum packet_kind packet_parse_v6(struct __sk_buff *skb, bool quote
 	__builtin_memcpy(&ret->target, &ip.daddr, sizeof(ret->target));
 	ret->v4 = false;
 	ret->protocol = ip.nexthdr;
+	ret->is_cut = false;
 	ret->traffic_class = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
 	is_later = packet_skip_extensions(skb, ret->l3 + sizeof(ip), ret);
 	if (ret->l4 > ret->end)

@@ -18,6 +18,7 @@ struct scratch {
 	struct move_key old;
 	struct move_row row;
 	struct move_row bar;
+	struct fragment_key fragment;
 	struct syn_copy syn;
 	uint8_t gateway[MAC_SIZE];
 	struct service_key dialled;

@@ -26,5 +26,6 @@ enum limits {
 	MAX_SOURCES = 65536, /* addresses that interfaces may send from */
 	MAX_MOVES = 65536,   /* two for each moved connection, one for each healed UDP socket */
 	MAX_UNRESOLVED = 4096,
-	MAX_TRIES = 16, /* endpoints that one connect may try */
+	MAX_FRAGMENTED = 8192, /* datagrams that come in fragments at a time */
+	MAX_TRIES = 16,	       /* endpoints that one connect may try */
 };

@@ -244,6 +244,19 @@ struct move_row {
 	uint64_t sent_ns;     /* CLOCK_MONOTONIC, when it was sent the SYN */
 };
 
+/*
+ * Map `fragments` (LRU): a datagram of which the first fragment came, with the ports, to a healed socket. The value is
+ * the address that all of them are to come from.
+ */
+struct fragment_key {
+	struct addr remote;
+	struct addr local;
+	uint32_t interface;
+	uint32_t datagram; /* as it stands in the header */
+	uint32_t protocol;
+	uint32_t reserved; /* zero */
+};
+
 /* Map `unresolved` (LRU), key: an address that connects wait for, and that nobody on the pod's link answers for. */
 struct unresolved_row {
 	uint64_t noticed_ns; /* CLOCK_MONOTONIC */
@@ -282,6 +295,7 @@ _Static_assert(sizeof(struct syn_copy) == 52, "syn_copy");
 _Static_assert(sizeof(struct sock_state) <= 184, "with its header it takes 256 bytes of the kernel's");
 _Static_assert(sizeof(struct rescue_state) == 200, "rescue_state");
 _Static_assert(sizeof(struct rescues_row) == 64, "rescues_row");
+_Static_assert(sizeof(struct fragment_key) == 48, "fragment_key");
 _Static_assert(sizeof(struct move_key) == 48, "move_key");
 _Static_assert(sizeof(struct move_row) == 40, "move_row");
 _Static_assert(sizeof(struct udp_pair) == 64, "udp_pair");

@@ -58,6 +58,8 @@ static void see_v4(const struct wire *w, bool quoted, struct seen *seen)
 	memcpy(seen->target.bytes + 12, ip + 16, 4);
 	seen->v4 = true;
 	seen->protocol = ip[9];
+	seen->cut = get16(w, seen->l3 + 6) & 0x3fff;
+	seen->datagram = get16(w, seen->l3 + 4);
 	seen->l4 = seen->l3 + header;
 	if (!(get16(w, seen->l3 + 6) & 0x1fff))
 		see_message(w, quoted, seen);
@@ -74,8 +76,12 @@ static void see_extensions(const struct wire *w, bool quoted, struct seen *seen)
 
 		if (kind != 0 && kind != 43 && kind != 44 && kind != 60)
 			break;
-		if (seen->l4 + 4 > w->size || (kind == 43 && header[3]))
+		if (seen->l4 + 8 > w->size || (kind == 43 && header[3]))
 			return;
+		if (kind == 44) {
+			seen->cut = true;
+			memcpy(&seen->datagram, header + 4, 4);
+		}
 		seen->protocol = header[0];
 		seen->l4 += kind == 44 ? 8 : (header[1] + 1) * 8;
 		if (kind == 44 && (header[2] << 8 | header[3]) & 0xfff8) {

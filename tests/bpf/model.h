@@ -14,7 +14,9 @@ struct seen {
 	uint8_t protocol;
 	struct addr source, target;
 	uint16_t source_port, target_port;
-	uint8_t flags; /* of TCP */
+	bool cut;	   /* a fragment, the first among them */
+	uint32_t datagram; /* of which */
+	uint8_t flags;	   /* of TCP */
 	uint8_t icmp_type, icmp_code;
 };
 

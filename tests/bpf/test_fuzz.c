@@ -288,13 +288,47 @@ static const struct move_row *find_row(const struct row rows[ROWS], const struct
 	return NULL;
 }
 
+/* Datagrams whose first fragment was translated: the others come from the same address. */
+static struct {
+	struct seen first;
+	struct addr remote;
+} datagrams[1024];
+static unsigned n_datagrams;
+
+static const struct addr *find_datagram(const struct seen *seen)
+{
+	for (unsigned i = n_datagrams; i--;) {
+		const struct seen *first = &datagrams[i].first;
+
+		if (first->protocol == seen->protocol && first->datagram == seen->datagram &&
+		    !memcmp(&first->source, &seen->source, sizeof(seen->source)) &&
+		    !memcmp(&first->target, &seen->target, sizeof(seen->target)))
+			return &datagrams[i].remote;
+	}
+	return NULL;
+}
+
+static void note_datagram(const struct seen *seen, const struct addr *remote)
+{
+	cr_assert_lt(n_datagrams, 1024);
+	datagrams[n_datagrams].first = *seen;
+	datagrams[n_datagrams++].remote = *remote;
+}
+
 /* What weft_to_pod must do with the packet, which becomes what it must be. False: only the verdict counts. */
 static bool expect(const struct row rows[ROWS], struct wire *w, const struct seen *seen, struct seen *quoted,
 		   int *ret_verdict)
 {
 	const struct move_row *row = NULL;
+	const struct addr *remote;
 
 	*ret_verdict = TC_NEXT;
+	if (seen->kind == KIND_FRAGMENT) {
+		remote = find_datagram(seen);
+		if (remote)
+			model_translate(w, seen, false, remote, 0, 0);
+		return true;
+	}
 	if (seen->kind == KIND_TCP || seen->kind == KIND_UDP) {
 		row = find_row(rows, seen, false);
 	} else if (seen->kind == KIND_ICMP) {
@@ -309,6 +343,8 @@ static bool expect(const struct row rows[ROWS], struct wire *w, const struct see
 		*ret_verdict = TC_DROP;
 		return false;
 	}
+	if (seen->kind == KIND_UDP && seen->cut)
+		note_datagram(seen, &row->remote);
 	if (seen->kind == KIND_ICMP)
 		model_translate_quoted(w, seen, quoted, &row->remote, row->remote_port, row->local_port);
 	else

@@ -34,10 +34,10 @@ static const char usage[] =
 	"           -g MS    pauses so long before and behind the middle of the bytes, within one "
 	"connection\n"
 	"         KIND is tcp4, tcp6 or tcpm (IPv4 by an IPv6 socket)\n"
-	"       echo dgram [-s SECONDS] KIND ADDRESS/PORT\n"
-	"         sends a datagram and waits for the answer, again and again over one connected socket, for "
-	"so long\n"
-	"         (1); prints a line of JSON. KIND is udp4, udp6 or udpm\n";
+	"       echo dgram [-s SECONDS] [-b BYTES] KIND ADDRESS/PORT\n"
+	"         sends a datagram (of 3 bytes) and waits for the answer, again and again over one "
+	"connected\n"
+	"         socket, for so long (1); prints a line of JSON. KIND is udp4, udp6 or udpm\n";
 
 /* ---- the server ---- */
 
@@ -91,12 +91,34 @@ static void *listen_at(void *arg)
 	return NULL;
 }
 
+static void *echo_datagrams(void *arg)
+{
+	unsigned char bytes[CHUNK];
+	struct place place, from;
+	ssize_t size;
+	int fd;
+
+	parse_place(arg, false, &place);
+	fd = socket(place.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, &place.any, place.length))
+		die(arg, strerror(errno));
+	for (;;) {
+		from.length = sizeof(from.v6);
+		size = recvfrom(fd, bytes, sizeof(bytes), 0, &from.any, &from.length);
+		if (size < 0 || sendto(fd, bytes, (size_t)size, 0, &from.any, from.length) < 0)
+			continue;
+	}
+	return NULL;
+}
+
 static int serve(int count, char **places)
 {
 	pthread_t thread;
 
 	if (!count)
 		die(usage, "");
+	for (int i = 0; i < count; i++)
+		pthread_create(&thread, NULL, echo_datagrams, places[i]);
 	for (int i = 1; i < count; i++)
 		pthread_create(&thread, NULL, listen_at, places[i]);
 	listen_at(places[0]);
@@ -367,20 +389,30 @@ static int ask(int argc, char **argv)
 
 /* ---- datagrams ---- */
 
+/* Every answer to more than a word must be the question. */
 static int dgram(int argc, char **argv)
 {
 	struct timeval patience = { .tv_usec = 200000 };
-	unsigned long seconds = 1, sent = 0, answers = 0, lost = 0, errors = 0;
+	unsigned long seconds = 1, size = 3, sent = 0, answers = 0, lost = 0, errors = 0;
 	struct place place;
-	char answer[NAME_LENGTH];
+	static unsigned char question[CHUNK], answer[CHUNK];
 	double end;
 	int fd, option;
 
-	while ((option = getopt(argc, argv, "s:")) != -1) {
-		if (option != 's')
+	while ((option = getopt(argc, argv, "s:b:")) != -1) {
+		switch (option) {
+		case 's':
+			seconds = number(optarg, 1, 60);
+			break;
+		case 'b':
+			size = number(optarg, 1, 60000);
+			break;
+		default:
 			die(usage, "");
-		seconds = number(optarg, 1, 60);
+		}
 	}
+	for (unsigned long i = 0; i < size; i++)
+		question[i] = byte_at(size, i);
 	if (argc - optind != 2)
 		die(usage, "");
 	parse_place(argv[optind + 1], !strcmp(argv[optind], "udpm"), &place);
@@ -391,10 +423,13 @@ static int dgram(int argc, char **argv)
 	end = now_us() + (double)seconds * 1e6;
 	while (now_us() < end) {
 		sent++;
-		if (send(fd, "who", 3, 0) < 0)
+		ssize_t came = 0;
+
+		if (send(fd, question, size, 0) < 0)
 			errors++;
-		else if (recv(fd, answer, sizeof(answer), 0) > 0)
-			answers++;
+		else if ((came = recv(fd, answer, sizeof(answer), 0)) > 0)
+			answers +=
+				size <= 3 || ((unsigned long)came == size && !memcmp(question, answer, size));
 		else if (errno == EAGAIN)
 			lost++;
 		else

@@ -127,7 +127,31 @@ heal_reconnect() {
 	counts 1 udp_healed 1
 }
 
+# Datagrams in fragments, there and back, each byte compared.
+heal_large() {
+	local kind=$1 pod
+	put_service dns 72 "dns/UDP/80/7000"
+	pods_yaml dns "dns/UDP/80/7000" "" a1 | put pods-dns.yaml
+	for pod in a1 b1; do
+		pod_start "$pod" "$LAB/tmp/echo-$pod" "$ECHO" serve "$(pod_ip4 "$pod")/7000" "$(pod_ip6 "$pod")/7000"
+		wait_for 5 has_lines "$LAB/tmp/echo-$pod" 2 || fail "$pod does not serve"
+	done
+	agent_up 1
+	await 1 dns 1
+	mark 1
+	pod_start c1 "$LAB/tmp/asking" "$ECHO" dgram -s 2 -b 5000 "$kind" "$(vip "$kind" 72)"
+	sleep 0.5
+	pods_yaml dns "dns/UDP/80/7000" "" b1 | put pods-dns.yaml
+	wait "$STARTED"
+	REPORT=$(<"$LAB/tmp/asking")
+	echo "$REPORT"
+	counts 1 udp_healed 1
+	[ "$(field "$REPORT" .answers)" -gt 500 ] || fail "too few whole answers: $REPORT"
+	between "$(field "$REPORT" '.sent - .answers')" 0 3 "datagrams without an answer"
+}
+
 for kind in udp4 udp6 udpm; do
+	test_add "heal/large-$kind" heal_large "$kind"
 	test_add "heal/replaced-$kind" heal_replaced "$kind"
 	test_add "heal/churn-$kind" heal_churn "$kind"
 done
