@@ -365,7 +365,70 @@ rescue_patience() {
 	ns_run c1 sh -c 'echo 6 >/proc/sys/net/ipv4/tcp_syn_retries'
 }
 
+# An endpoint 80 ms away. far_up MS: it is at 10.247.0.2, behind node2, and counts the SYNs that it gets.
+far_up() {
+	ns_add far
+	mkdir -p "$LAB_CGROUP/node2/far"
+	in_cgroup "$LAB_CGROUP/agents" node2 "$ROOT/build/live/far" "$1" "$(ns_path node2)" far0 "$(ns_path far)" far1 \
+		>"$LAB/tmp/far" 2>&1 </dev/null &
+	trap far_down EXIT
+	wait_for 5 file_has "$LAB/tmp/far" forwarding || fail "no far endpoint: $(<"$LAB/tmp/far")"
+	ip -n "$LAB_NS-far" -batch - <<-END
+		address add 10.247.0.2/24 dev far1
+		link set far1 up
+		route add default dev far1
+	END
+	ip -n "$LAB_NS-node2" link set far0 up
+	ip -n "$LAB_NS-node2" route add 10.247.0.0/24 dev far0
+	ip -n "$LAB_NS-node1" route add 10.247.0.0/24 via 172.30.0.2
+	printf 'table inet weft-test {\n counter syns { }\n chain c {\n type filter hook input priority 0;\n %s\n }\n}\n' \
+		"tcp flags & (syn | ack) == syn counter name syns" | ns_run far nft -f -
+	in_cgroup "$LAB_CGROUP/node2/far" far "$ECHO" serve 10.247.0.2/7000 >"$LAB/tmp/echo-far" 2>&1 </dev/null &
+	wait_for 5 has_lines "$LAB/tmp/echo-far" 1 || fail "it does not serve"
+}
+
+far_down() {
+	ip -n "$LAB_NS-node1" route del 10.247.0.0/24 2>/dev/null || true
+	umount "$(ns_path far)"
+	rm -f "$(ns_path far)"
+}
+
+syns_at_far() { ns_run far nft list counter inet weft-test syns | awk '$1 == "packets" { print $2 }'; }
+
+# However long its answer takes, it is waited for: not one SYN more than connects.
+rescue_far_away() {
+	far_up 40
+	put_service web 55 "$ODD_PORTS" "$NEVER_EJECT"
+	slice_yaml web-4 web IPv4 "$ODD_PORTS" "" "10.247.0.2,ready,node2,uid-far" | put pods-web.yaml
+	expose_odd both 56 "$NEVER_EJECT" b1
+	slice_yaml both-far both IPv4 "$ODD_PORTS" "" "10.247.0.2,ready,node2,uid-far" | put pods-both@far.yaml
+	agent_up 1
+	mark 1
+	REPORT=$(asks_echo c1 -n 20 -b 10 tcp4 "$(vip tcp4 55)")
+	whole "$REPORT" 20
+	between "$(field "$REPORT" .p50_us)" 80000 500000 "microseconds of a connect"
+	is "$(syns_at_far)" 20 "SYNs of 20 connects"
+	# What was moved there is not sent its SYN again either, though the socket's timer is another's.
+	know_quick
+	whole "$(asks_echo c1 -n 30 -b 10 tcp4 "$(vip tcp4 56)")" 30
+	counts_least 1 rescued 5
+	counts 1 rescue_timeout 0
+	is "$(syns_at_far)" 50 "SYNs of 50 connects"
+}
+
+# b1 has shown that it connects at once, and refuses now.
+know_quick() {
+	local echo
+	echoes b1
+	expose_odd quick 57 "$NEVER_EJECT" b1
+	wait_for 5 has_endpoints 1 quick 1 || fail "the service quick never came"
+	whole "$(asks_echo c1 -n 20 tcp4 "$(vip tcp4 57)")" 20
+	kill -KILL "${ECHOING[b1]}"
+	wait "${ECHOING[b1]}" 2>/dev/null || true
+}
+
 declare -A ECHOING=()
+test_add rescue/far-away rescue_far_away
 for kind in tcp4 tcp6 tcpm; do test_add "rescue/refused-1-$kind" rescue_some "$kind" refused 1 1000; done
 for kind in tcp4 tcp6; do
 	test_add "rescue/refused-2-$kind" rescue_some "$kind" refused 2 1000
