@@ -418,7 +418,6 @@ rescue_far_away() {
 
 # b1 has shown that it connects at once, and refuses now.
 know_quick() {
-	local echo
 	echoes b1
 	expose_odd quick 57 "$NEVER_EJECT" b1
 	wait_for 5 has_endpoints 1 quick 1 || fail "the service quick never came"
