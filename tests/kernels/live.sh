@@ -8,7 +8,7 @@ CORE=('connect/*' 'equal-addresses/tcp4' 'reconnect/udpm' 'sendto/*' 'sendmmsg/u
 	'health/refused-tcp[46]' 'health/reset-tcp6' 'health/timed-out' 'load/shared' 'load/flows-udp4'
 	'load/least-conn' 'load/response-short' 'drain/by-hand-tcp6'
 	'interface/addresses' 'interface/restart-clsact' 'interface/load-clsact'
-	'rescue/refused-[12]-tcp[46]' 'rescue/account' 'heal/replaced-udp?' 'heal/reconnect' 'guard/*')
+	'rescue/refused-[12]-tcp[46]' 'rescue/account' 'heal/replaced-udp?' 'heal/reconnect')
 
 has() { build/weft check -o json | jq -e --arg feature "$1" 'any(.feature == $feature and .on)' >/dev/null; }
 
