@@ -307,12 +307,23 @@ static inline void balance_choose(uint64_t list, uint64_t size, uint64_t how, st
 	balance_note(list, how, ret);
 }
 
+static inline uint64_t pack_list(const struct service_view *service)
+{
+	return service->id | (uint64_t)service->generation << 32;
+}
+
+static inline uint64_t pack_size(const struct service_view *service)
+{
+	return service->slot_count | (uint64_t)service->endpoint_count << 32;
+}
+
+static inline uint64_t pack_how(const struct service_view *service)
+{
+	return service->decay_ms | (uint64_t)service->algorithm << 32 |
+	       (uint64_t)service->panic_percent << 40;
+}
+
 static inline void balance(const struct service_view *service, struct pick *ret)
 {
-	uint64_t list = service->id | (uint64_t)service->generation << 32;
-	uint64_t size = service->slot_count | (uint64_t)service->endpoint_count << 32;
-	uint64_t how = service->decay_ms | (uint64_t)service->algorithm << 32 |
-		       (uint64_t)service->panic_percent << 40;
-
-	pick_unpack(weft_balance(list, size, how), ret);
+	pick_unpack(weft_balance(pack_list(service), pack_size(service), pack_how(service)), ret);
 }

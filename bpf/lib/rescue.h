@@ -9,9 +9,9 @@
 #pragma once
 
 #include "lib/balance.h"
+#include "lib/forge.h"
 #include "lib/moves.h"
 #include "lib/patience.h"
-#include "lib/forge.h"
 #include "lib/surgery.h"
 
 /* TCX_NEXT and TC_ACT_UNSPEC are the same number: whoever stands next there decides. */
@@ -26,19 +26,21 @@ enum {
 };
 
 /*
- * Global functions, over the CPU's scratch: is the endpoint among `tried`; one of the list that is not, as pick_pack();
- * the failure of an endpoint for the service of `dialled`. `probe`: the connection was to find out about it.
+ * Global functions, over the CPU's scratch. Is the endpoint among `tried`? The endpoint at a place of the list, if it is
+ * not, with its enum census_bits above PACK_ENDPOINT_BITS. One of the list that is not, as pick_pack(). Zero: none.
  */
 int weft_tried(uint64_t endpoint);
 uint64_t weft_untried(uint64_t list, uint32_t place, uint32_t algorithm);
 uint64_t weft_other(uint64_t list, uint64_t size, uint64_t how);
+
+/* The failure of an endpoint for the service of `dialled`. `probe`: the connection was to find out about it. */
+int weft_blame(uint64_t endpoint, uint32_t service, uint32_t failure, uint32_t probe);
 
 /*
  * Adds `row` under `key` with the first source port that is free towards the new endpoint: the socket's own, if
  * possible, as Linux gives one source port to connections with different destinations. Zero: there is no room.
  */
 int weft_claim_port(struct __sk_buff *skb);
-int weft_blame(uint64_t endpoint, uint32_t service, uint32_t failure, uint32_t probe);
 
 enum move {
 	MOVE_DONE,
@@ -83,13 +85,10 @@ static inline bool service_of(struct scratch *w, const struct sock_state *sock, 
 /* Into `w->target`, and the flags of its connection. */
 static inline bool choose_other(struct scratch *w, const struct sock_state *sock)
 {
-	uint64_t list = w->service.id | (uint64_t)w->service.generation << 32;
-	uint64_t size = w->service.slot_count | (uint64_t)w->service.endpoint_count << 32;
-	uint64_t how = w->service.decay_ms | (uint64_t)w->service.algorithm << 32 |
-		       (uint64_t)w->service.panic_percent << 40;
+	const struct service_view *service = &w->service;
 	struct pick pick;
 
-	pick_unpack(weft_other(list, size, how), &pick);
+	pick_unpack(weft_other(pack_list(service), pack_size(service), pack_how(service)), &pick);
 	if (!pick.endpoint || !endpoint_find(pick.endpoint, &w->target) ||
 	    addr_is_v4(&w->target.address) != addr_is_v4(&sock->address))
 		return false;

@@ -19,16 +19,18 @@ enum {
 	BACKLOG = 4096,
 	MAX_ERRORS = 8,
 	SERVE_SECONDS = 60,
+	MPTCP = 262, /* IPPROTO_MPTCP, which older headers lack */
 };
 
 static const char usage[] =
 	"usage: echo serve ADDRESS/PORT...\n"
-	"       echo ask [-n COUNT] [-b BYTES] [-t MS] [-N] [-R] [-p PORT] [-g MS] KIND ADDRESS/PORT\n"
+	"       echo ask [-n COUNT] [-b BYTES] [-t MS] [-N] [-M] [-R] [-p PORT] [-g MS] KIND ADDRESS/PORT\n"
 	"         connects COUNT times (1), sends so many BYTES (1000) on each connection and compares what "
 	"comes\n"
 	"         back, half-closes and waits for the end; prints a line of JSON.\n"
 	"           -t MS    a connect that takes longer has failed (5000)\n"
 	"           -N       connects without blocking\n"
+	"           -M       by MPTCP\n"
 	"           -R       resets the connection instead of closing it\n"
 	"           -p PORT  binds each socket to this source port\n"
 	"           -g MS    pauses so long before and behind the middle of the bytes, within one "
@@ -129,7 +131,7 @@ static int serve(int count, char **places)
 
 struct task {
 	unsigned long count, bytes, patience_ms, pause_ms, port;
-	bool nonblocking, reset;
+	bool nonblocking, mptcp, reset;
 	struct place place;
 };
 
@@ -190,7 +192,7 @@ static int open_connection(const struct task *task)
 	struct timeval patience = { .tv_sec = task->patience_ms / 1000,
 				    .tv_usec = task->patience_ms % 1000 * 1000 };
 	int flags = SOCK_STREAM | SOCK_CLOEXEC | (task->nonblocking ? SOCK_NONBLOCK : 0);
-	int fd = socket(task->place.any.sa_family, flags, 0);
+	int fd = socket(task->place.any.sa_family, flags, task->mptcp ? MPTCP : 0);
 	int error = fd < 0 ? -errno : bind_port(fd, task);
 
 	if (fd < 0)
@@ -347,7 +349,7 @@ static int ask(int argc, char **argv)
 	struct report report = { 0 };
 	int option;
 
-	while ((option = getopt(argc, argv, "n:b:t:NRp:g:")) != -1) {
+	while ((option = getopt(argc, argv, "n:b:t:NMRp:g:")) != -1) {
 		switch (option) {
 		case 'n':
 			task.count = number(optarg, 1, 1000000);
@@ -360,6 +362,9 @@ static int ask(int argc, char **argv)
 			break;
 		case 'N':
 			task.nonblocking = true;
+			break;
+		case 'M':
+			task.mptcp = true;
 			break;
 		case 'R':
 			task.reset = true;

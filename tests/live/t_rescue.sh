@@ -167,6 +167,19 @@ rescue_reset() {
 	wait_for 5 has_of web a1 connections 0 || fail "connections are left at a1"
 }
 
+# As Go's own clients may be.
+rescue_mptcp() {
+	expose_odd web 55 "$NEVER_EJECT" a1 b1
+	echoes a1
+	agent_up 1
+	mark 1
+	REPORT=$(asks_echo c1 -n 300 -M "$1" "$(vip "$1" 55)")
+	# Its getpeername() is answered by the socket above the one that connects.
+	is "$(field "$REPORT" '"\(.ok) \(.failures) \(.corrupt)"')" "300 0 0" "ok, failed and corrupt of $REPORT"
+	counts_least 1 rescued 80
+	await_no_rows
+}
+
 rescue_nonblocking() {
 	expose_odd web 55 "$NEVER_EJECT" a1 b1
 	echoes a1
@@ -437,6 +450,7 @@ for kind in tcp4 tcp6; do
 	test_add "rescue/down-1-$kind" rescue_some "$kind" down 1 100
 	test_add "rescue/down-2-$kind" rescue_some "$kind" down 2 100
 	test_add "rescue/nonblocking-$kind" rescue_nonblocking "$kind"
+	test_add "rescue/mptcp-$kind" rescue_mptcp "$kind"
 done
 test_add rescue/silent-2 rescue_some tcp4 silent 2 200
 test_add rescue/none-refused rescue_none refused ECONNREFUSED
