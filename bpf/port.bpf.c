@@ -4,7 +4,8 @@
 
 /*
  * Not inlined: the verifier must not see one instruction read the two kinds of sockets. One that listens is there
- * for everybody.
+ * for everybody. One in TIME_WAIT does not get what is translated; should the endpoint remember that connection, the
+ * SYN is answered as any other that meets an old one. A busy client has tens of thousands of these.
  */
 static __attribute__((noinline)) bool is_tcp_port_taken(struct __sk_buff *skb, struct scratch *w,
 							uint32_t size)
@@ -14,7 +15,7 @@ static __attribute__((noinline)) bool is_tcp_port_taken(struct __sk_buff *skb, s
 
 	if (!sk)
 		return false;
-	taken = sk->state != BPF_TCP_LISTEN;
+	taken = sk->state != BPF_TCP_LISTEN && sk->state != BPF_TCP_TIME_WAIT;
 	bpf_sk_release(sk);
 	return taken;
 }

@@ -77,12 +77,14 @@ ns_add() {
 		ip link set lo up'
 }
 
+# The bridge has an address of its own, as a CNI gives it one: else it changes as pods come and go, and what the others
+# know of it is wrong for a while.
 node_add() {
 	local n=$1
 	ns_add "node$n"
 	mkdir -p "$LAB_CGROUP/node$n"
 	ip -n "$LAB_NS-node$n" -batch - <<-END
-		link add br0 type bridge mcast_snooping 0
+		link add br0 address 02:00:00:00:00:0$n type bridge mcast_snooping 0
 		address add 10.244.$n.1/24 dev br0
 		address add fd00:244:$n::1/64 dev br0 nodad
 		link set br0 up

@@ -23,6 +23,7 @@ asks_echo() { local pod=$1; shift; pod_run "$pod" "$ECHO" ask "$@"; }
 
 # whole REPORT COUNT: so many connections, each byte of each, and the service for a peer
 whole() {
+	[ "$(field "$1" '"\(.ok) \(.failures)"')" = "$2 0" ] || weft 1 get stats | awk '$2'
 	is "$(field "$1" '"\(.ok) \(.failures) \(.corrupt) \(.wrong_peer)"')" "$2 0 0 0" "ok, failed, corrupt and with a wrong peer of $1"
 }
 
@@ -154,6 +155,21 @@ until_rescued() {
 		[ "$(counted 1 rescued)" = "$before" ] || return 0
 	done
 	fail "no connect met the dead endpoint"
+}
+
+# A client that has used nearly all of its ports towards the living endpoint within the last minute.
+rescue_worn_ports() {
+	expose_odd web 55 "$NEVER_EJECT" a1 b1
+	odd a1
+	agent_up 1
+	ns_run c1 sh -c 'echo 32768 60999 >/proc/sys/net/ipv4/ip_local_port_range'
+	exchanges c1 -n 26000 "$(pod_ip4 a1)/7000" >/dev/null
+	ns_run c1 sh -c 'echo 1024 65535 >/proc/sys/net/ipv4/ip_local_port_range'
+	mark 1
+	is "$(field "$(exchanges c1 -n 400 "$(vip tcp4 55)")" .failures)" 0
+	counts_least 1 rescued 100
+	counts 1 rescue_full 0
+	await_no_rows
 }
 
 rescue_reset() {
@@ -457,6 +473,7 @@ test_add rescue/none-refused rescue_none refused ECONNREFUSED
 test_add rescue/none-silent rescue_none silent ETIMEDOUT
 test_add rescue/much rescue_much
 test_add rescue/reset rescue_reset
+test_add rescue/worn-ports rescue_worn_ports
 test_add rescue/port-taken rescue_port_taken
 test_add rescue/port-avoided rescue_port_avoided
 test_add rescue/late rescue_late
