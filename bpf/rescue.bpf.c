@@ -6,6 +6,7 @@
 __attribute__((noinline)) int weft_tried(uint64_t endpoint)
 {
 	struct scratch *w = scratch_get();
+	struct endpoint_row *row;
 	uint32_t i;
 
 	if (!w)
@@ -14,7 +15,9 @@ __attribute__((noinline)) int weft_tried(uint64_t endpoint)
 		if (i < w->tries && w->tried[i] == endpoint)
 			return true;
 	}
-	return false;
+	row = bpf_map_lookup_elem(&endpoints, &endpoint);
+	/* What comes to a pod from the node with the pod's own address is not believed. */
+	return row && addr_equal(&row->address, &w->key.local);
 }
 
 /* One place of the list, as an endpoint and its enum census_bits; zero: it was tried, or there is none. */

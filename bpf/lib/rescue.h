@@ -26,7 +26,7 @@ enum {
 };
 
 /*
- * Global functions, over the CPU's scratch. Is the endpoint among `tried`? The endpoint at a place of the list, if it is
+ * Global functions, over the CPU's scratch. Is the endpoint among `tried`, or the pod itself? The endpoint at a place of the list, if it is
  * not, with its enum census_bits above PACK_ENDPOINT_BITS. One of the list that is not, as pick_pack(). Zero: none.
  */
 int weft_tried(uint64_t endpoint);

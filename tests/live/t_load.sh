@@ -329,7 +329,7 @@ test_add load/least-conn-weights load_weights least_conn 1
 test_add load/ewma-weights load_weights ewma 8
 test_add load/weights-at-rest load_weights_at_rest
 test_add load/slow-ewma load_slow ewma 5
-test_add load/slow-least-conn load_slow least_conn 15
+test_add load/slow-least-conn load_slow least_conn 20
 test_add load/newcomer load_newcomer
 test_add load/response-short load_response_short
 test_add load/response-asked load_response_asked

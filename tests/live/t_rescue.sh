@@ -293,6 +293,18 @@ rescue_account() {
 }
 
 # A client stays with the endpoint that answered.
+# The client's own pod is an endpoint, too: no connect is moved there, as nothing would come back.
+rescue_not_to_itself() {
+	expose_odd web 55 "$NEVER_EJECT" c1 a1 b1
+	echoes c1 a1
+	agent_up 1
+	mark 1
+	whole "$(asks_echo c1 -n 300 -b 100 tcp4 "$(vip tcp4 55)")" 300
+	counts_least 1 rescued 50
+	counts 1 rescue_timeout 0
+	await_no_rows
+}
+
 rescue_affinity() {
 	local i
 	for i in 1 2 3; do
@@ -478,6 +490,7 @@ test_add rescue/port-taken rescue_port_taken
 test_add rescue/port-avoided rescue_port_avoided
 test_add rescue/late rescue_late
 test_add rescue/account rescue_account
+test_add rescue/not-to-itself rescue_not_to_itself
 test_add rescue/affinity rescue_affinity
 test_add rescue/agent-killed rescue_agent_killed
 test_add rescue/map-full rescue_map_full
