@@ -79,7 +79,7 @@ interface_churn() {
 
 # What makes an interface a pod's may come and go while it stays.
 interface_changes() {
-	local link
+	local link mac
 	own bridged p1
 	own netns elsewhere
 	link=$(pod_link p1)
@@ -94,8 +94,12 @@ interface_changes() {
 	await_not_watched "$link"
 	on_node link set "$link" master br0
 	await_of_interface "$link" gateway "$(mac_of br0)"
+	mac=$(mac_of br0)
 	on_node link set br0 address 02:00:00:00:00:17
 	await_of_interface "$link" gateway 02:00:00:00:00:17
+	# What the other pods know of their gateway must be right again.
+	on_node link set br0 address "$mac"
+	await_of_interface "$link" gateway "$mac"
 	on_node link set "$link" down
 	on_node link set "$link" name renamed
 	on_node link set renamed up
