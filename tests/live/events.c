@@ -23,10 +23,12 @@ enum {
 
 static const char usage[] =
 	"usage: events serve [-x KEY] [-d MS] [-a] [-l] ADDRESS/PORT...\n"
-	"         sends back each byte, xor KEY (0), after MS; -a: accepted sockets block; -l: listening ones "
+	"         sends back each byte, xor KEY (0), after MS; -a: accepted sockets block; -l: listening "
+	"ones "
 	"do\n"
 	"       events talk [-x KEY] [-c COUNT] [-p PORT] [-b] [-m] ADDRESS/PORT\n"
-	"         opens COUNT (1) connections, from PORT on; -b: that block; -m: IPv4 by IPv6 sockets; prints\n"
+	"         opens COUNT (1) connections, from PORT on; -b: that block; -m: IPv4 by IPv6 sockets; "
+	"prints\n"
 	"         \"open COUNT\", then a line for each line on stdin:\n"
 	"           ask N BYTES   N exchanges of so many random bytes on each connection: \"asked N\"\n"
 	"           block         the sockets block from now on\n"
@@ -57,7 +59,8 @@ static bool accepted_block, listeners_block;
 
 static void watch(struct echo *echo, bool added)
 {
-	struct epoll_event event = { .events = echo->end > echo->begin ? EPOLLOUT : EPOLLIN, .data.ptr = echo };
+	struct epoll_event event = { .events = echo->end > echo->begin ? EPOLLOUT : EPOLLIN,
+				     .data.ptr = echo };
 
 	if (epoll_ctl(epoll, added ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, echo->fd, &event))
 		die("epoll_ctl", strerror(errno));
@@ -76,7 +79,8 @@ static void add(int fd, bool listens)
 
 static void accept_one(const struct echo *listener)
 {
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | (accepted_block ? 0 : SOCK_NONBLOCK)), on = 1;
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | (accepted_block ? 0 : SOCK_NONBLOCK)),
+	    on = 1;
 
 	if (fd < 0)
 		return;

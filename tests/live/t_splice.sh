@@ -7,7 +7,6 @@
 . "$LIVE/odd.sh"
 
 EVENTS=${EVENTS:-$ROOT/build/live/events}
-declare -A SERVING=()
 
 # serves_events POD [OPTION...]: an echo at port 7000 of all its addresses.
 serves_events() {
@@ -15,7 +14,6 @@ serves_events() {
 	shift
 	rm -f "$LAB/tmp/events-$pod"
 	pod_start "$pod" "$LAB/tmp/events-$pod" "$EVENTS" serve "$@" 0.0.0.0/7000 ::/7000
-	SERVING[$pod]=$STARTED
 	wait_for 5 file_has "$LAB/tmp/events-$pod" serving || fail "$pod does not serve: $(<"$LAB/tmp/events-$pod.err")"
 }
 
