@@ -507,6 +507,8 @@ static int begin_client(int argc, char **argv, bool asks)
 	if (argc - optind != 1 || client.length < sizeof(struct head) || client.length > MAX_MESSAGE)
 		die(usage, "");
 	client.message = make_buffer(client.length);
+	/* Real memory: pages that were never written are all the same one. */
+	memset(client.message, 'x', client.length);
 	client.read = make_buffer(client.length + sizeof(struct result));
 	client.took_ns = (uint32_t *)make_buffer(MAX_SAMPLES * sizeof(*client.took_ns));
 	client.fd = dial(argv[optind]);
