@@ -19,6 +19,7 @@ const usage = `usage: probe serve HTTP-PORT GRPC-PORT
        probe echo HOST:PORT        the same, only what a proxy between them leaves alone
        probe grpc HOST:PORT        the server above, over gRPC
        probe memcached HOST:PORT
+       probe redis HOST:PORT
        probe files URL DIRECTORY   a server of the files of the directory
 A client prints a line of JSON; what was wrong goes to stderr.
 `
@@ -81,9 +82,10 @@ func same(got, wanted []byte) error {
 
 func main() {
 	clients := map[string]func(*tally, []string) error{
-		"http": probeHTTP, "echo": probeEcho, "grpc": probeGRPC, "memcached": probeMemcached, "files": probeFiles,
+		"http": probeHTTP, "echo": probeEcho, "grpc": probeGRPC, "memcached": probeMemcached, "redis": probeRedis,
+		"files": probeFiles,
 	}
-	wanted := map[string]int{"serve": 2, "http": 1, "echo": 1, "grpc": 1, "memcached": 1, "files": 2}
+	wanted := map[string]int{"serve": 2, "http": 1, "echo": 1, "grpc": 1, "memcached": 1, "redis": 1, "files": 2}
 	if len(os.Args) < 2 || wanted[os.Args[1]] == 0 || len(os.Args)-2 != wanted[os.Args[1]] {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
