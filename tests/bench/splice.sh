@@ -149,7 +149,7 @@ summary() {
 				kind: $one.kind, size: $one.size, cpu: $one.cpu, way: $way,
 				p50_us: (map(.p50_us) | quantile(0.5)), p99_us: (map(.p99_us) | quantile(0.5)),
 				per_second: (map(.per_second) | quantile(0.5)), gbit: (map(.gbit) | quantile(0.5)),
-				cpu_us: (map(.cpu_us) | quantile(0.5)), share: (if .[0].share then map(.share) | min else null end),
+				cpu_us: (map(.cpu_us) | quantile(0.5)), share: (if .[0].share then map(.share) | quarters + {least: min} else null end),
 				speed_to_bare: ratios($way; $far + "bare"; .per_second), speed_to_unix: ratios($way; "unix"; .per_second),
 				speed_to_service: ratios($way; $far + "service"; .per_second),
 				p50_to_unix: (if $one.kind == "ask" then ratios($way; "unix"; .p50_us) else null end),
@@ -164,11 +164,11 @@ print_tables() {
 		"", "Requests and answers by turns. Ratios: middle of the rounds (quarters).", "",
 		"| bytes | CPUs | way | p50 us | p99 us | CPU us | rate / bare | rate / service | p50 / unix | CPU / bare | spliced |",
 		"|---|---|---|---|---|---|---|---|---|---|---|",
-		(.[] | select(.kind == "ask") | "| \(.size | size) | \(where) | \(.way) | \(.p50_us | r) | \(.p99_us | r) | \(.cpu_us | r) | \(.speed_to_bare | q) | \(.speed_to_service | q) | \(.p50_to_unix | q) | \(.cpu_to_bare | q) | \(if .share then "\(.share | r) %" else "" end) |"),
+		(.[] | select(.kind == "ask") | "| \(.size | size) | \(where) | \(.way) | \(.p50_us | r) | \(.p99_us | r) | \(.cpu_us | r) | \(.speed_to_bare | q) | \(.speed_to_service | q) | \(.p50_to_unix | q) | \(.cpu_to_bare | q) | \(if .share then "\(.share | q) %" else "" end) |"),
 		"", "One way.", "",
 		"| bytes | CPUs | way | Gbit/s | CPU us a write | rate / bare | rate / service | rate / unix | CPU / bare | spliced |",
 		"|---|---|---|---|---|---|---|---|---|---|",
-		(.[] | select(.kind == "send") | "| \(.size | size) | \(where) | \(.way) | \(.gbit | r) | \(.cpu_us | r) | \(.speed_to_bare | q) | \(.speed_to_service | q) | \(.speed_to_unix | q) | \(.cpu_to_bare | q) | \(if .share then "\(.share | r) %" else "" end) |")' "$1"
+		(.[] | select(.kind == "send") | "| \(.size | size) | \(where) | \(.way) | \(.gbit | r) | \(.cpu_us | r) | \(.speed_to_bare | q) | \(.speed_to_service | q) | \(.speed_to_unix | q) | \(.cpu_to_bare | q) | \(if .share then "\(.share | q) %" else "" end) |")' "$1"
 }
 
 # What was aimed at, and what came of it.
@@ -186,7 +186,7 @@ print_targets() {
 
 # A splice that did not happen is not measured. One way TCP takes over where the reader does not keep up.
 check_shares() {
-	jq -e --argjson least "$LEAST" 'all(.[] | select(.way == "splice"); if .kind == "ask" then .share >= $least else .share > 0 end)' "$1" >/dev/null ||
+	jq -e --argjson least "$LEAST" 'all(.[] | select(.way == "splice"); if .kind == "ask" then .share.least >= $least else .share.high > 0 end)' "$1" >/dev/null ||
 		die "not enough of the messages went from socket to socket"
 }
 
