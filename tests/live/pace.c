@@ -8,7 +8,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -323,6 +325,7 @@ static int serve(int argc, char **argv)
 
 struct client {
 	int fd, n_helpers;
+	bool waits; /* in send() and recv() */
 	pid_t helpers[MAX_HELPERS];
 	uint64_t number, measure_ns;
 	uint32_t length;
@@ -369,7 +372,7 @@ static void put_message(struct client *client, uint32_t flags)
 
 		if (put >= 0)
 			sent += (size_t)put;
-		else if (errno == EAGAIN)
+		else if (errno == EAGAIN && !client->waits)
 			await(client->fd, POLLOUT);
 		else
 			die("send", strerror(errno));
@@ -384,11 +387,12 @@ static void get_all(struct client *client, size_t length)
 	while (had < length) {
 		ssize_t got;
 
-		await(client->fd, POLLIN);
+		if (!client->waits)
+			await(client->fd, POLLIN);
 		got = recv(client->fd, client->read + had, length - had, 0);
 		if (got > 0)
 			had += (size_t)got;
-		else if (!got || errno != EAGAIN)
+		else if (!got || errno != EAGAIN || client->waits)
 			die("recv", got ? strerror(errno) : "the other end has closed");
 	}
 }
@@ -487,16 +491,34 @@ static void measure(struct client *client, void (*once)(struct client *, uint32_
 	report(client, &result, cpu_ns);
 }
 
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* From now on it waits in send() and recv(). A signal now and then does not end them: that is what SA_RESTART is for. */
+static void wait_in_calls(int fd)
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 3000 }, { 0, 3000 } };
+
+	if (fcntl(fd, F_SETFL, 0) || sigaction(SIGALRM, &action, NULL) ||
+	    setitimer(ITIMER_REAL, &often, NULL))
+		die("waiting in calls", strerror(errno));
+}
+
 static int begin_client(int argc, char **argv, bool asks)
 {
 	struct client client = { .measure_ns = 100000000, .length = 64 };
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+c:k:m:b:")) >= 0) {
+	while ((letter = getopt(argc, argv, "+wc:k:m:b:")) >= 0) {
 		if (letter == 'c')
 			stay_on(atoi(optarg));
 		else if (letter == 'k' && client.n_helpers < MAX_HELPERS)
 			client.helpers[client.n_helpers++] = atoi(optarg);
+		else if (letter == 'w')
+			client.waits = true;
 		else if (letter == 'm')
 			client.measure_ns = strtoull(optarg, NULL, 10) * 1000000;
 		else if (letter == 'b')
@@ -512,6 +534,8 @@ static int begin_client(int argc, char **argv, bool asks)
 	client.read = make_buffer(client.length + sizeof(struct result));
 	client.took_ns = (uint32_t *)make_buffer(MAX_SAMPLES * sizeof(*client.took_ns));
 	client.fd = dial(argv[optind]);
+	if (client.waits)
+		wait_in_calls(client.fd);
 	/* What goes one way is left to TCP, which puts small writes together. */
 	if (asks)
 		send_at_once(client.fd);

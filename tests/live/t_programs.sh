@@ -92,6 +92,29 @@ redis() {
 # What is asked beside: not through the service
 asked() { pod_run c1 redis-cli -h "$(pod_ip4 a1)" -p 7000 "$@"; }
 
+# Values of known bytes, there and back, through the service.
+redis_values() {
+	local size
+	for size in 1 1000 65536 1000000 9000000; do
+		head -c "$size" /dev/urandom >"$LAB/tmp/value"
+		is "$(cli -x set "value-$size" <"$LAB/tmp/value")" OK "answer to a set of $size bytes"
+		cli --raw get "value-$size" >"$LAB/tmp/got"
+		echo >>"$LAB/tmp/value"
+		cmp "$LAB/tmp/value" "$LAB/tmp/got" || fail "$size bytes came back as others"
+	done
+}
+
+cli() { pod_run c1 redis-cli -h "$(vip "$KIND" "$REAL" | cut -d/ -f1)" -p 80 "$@"; }
+
+# So many commands in one go, and one go of answers.
+redis_pipe() {
+	awk 'BEGIN { for (i = 0; i < 20000; i++) printf "SET pipe-%d %d\r\n", i, i * 7 }' | cli --pipe >"$LAB/tmp/pipe"
+	matches "$(tail -n 1 "$LAB/tmp/pipe")" "^errors: 0, replies: 20000" "what came of a pipe"
+	is "$(asked get pipe-12345)" 86415
+	is "$(asked eval "local n = 0 for i = 0, 19999 do n = n + redis.call('get', 'pipe-' .. i) end return n" 0)" 1399930000 \
+		"the sum of all values"
+}
+
 benchmark() { pod_run c1 redis-benchmark -h "$(vip "$KIND" "$REAL" | cut -d/ -f1)" -p 80 -q "$@" | tr '\r' '\n' | grep requests; }
 
 redis_benchmark() {
@@ -127,6 +150,27 @@ real_redis() {
 	redis_benchmark
 	redis_replica
 	spliced 80 100000000
+}
+
+# It connects without waiting, as its library does, and waits in recv() afterwards.
+real_redis_cli() {
+	local i
+	KIND=$1
+	real_up "$ODD_PORTS" a1
+	redis a1
+	for i in {1..8}; do redis_values; done
+	redis_pipe
+}
+
+# The same without redis: what a blocking recv() returns is no error, and never EAGAIN.
+real_turns_blocking() {
+	local bytes
+	real_up "$ODD_PORTS" a1
+	starts a1 "$ROOT/build/live/pace" serve "$(pod_ip4 a1)/7000" "$(pod_ip6 a1)/7000"
+	for bytes in 64 65536 1048576; do
+		pod_run c1 "$ROOT/build/live/pace" ask -w -m 1000 -b "$bytes" "$(vip "$1" "$REAL")" ||
+			fail "a client that waits in recv() failed with requests of $bytes bytes"
+	done
 }
 
 # ---- memcached ----
@@ -205,9 +249,9 @@ program_test() {
 	shift 2
 	for kind in "$@"; do
 		if [ -n "$(command -v "$command")" ]; then
-			test_add "splice/real-$name-$kind" "real_$name" "$kind"
+			test_add "splice/real-${name/_/-}-$kind" "real_$name" "$kind"
 		else
-			test_add "splice/real-$name-$kind" skip "there is no ${command##*/}"
+			test_add "splice/real-${name/_/-}-$kind" skip "there is no ${command##*/}"
 		fi
 	done
 }
@@ -215,6 +259,8 @@ program_test() {
 program_test http "$PROBE" tcp4 tcp6
 program_test grpc "$PROBE" tcp4 tcp6
 program_test redis redis-server tcp4 tcp6
+program_test redis_cli redis-server tcp4 tcp6
+program_test turns_blocking "$ROOT/build/live/pace" tcp4 tcp6
 program_test memcached memcached tcp4 tcp6
 program_test nginx nginx tcp4 tcp6
 program_test proxy nginx tcp4
