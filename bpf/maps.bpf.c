@@ -31,6 +31,7 @@ struct unresolved_map unresolved SEC(".maps");
 struct splicing_map splicing SEC(".maps");
 struct listeners_map listeners SEC(".maps");
 struct listener_homes_map listener_homes SEC(".maps");
+struct splice_programs_map splice_programs SEC(".maps");
 struct splice_calls_map splice_calls SEC(".maps");
 struct splice_pairs_map splice_pairs SEC(".maps");
 struct splice_ends_map splice_ends SEC(".maps");

@@ -223,6 +223,13 @@ struct listener_homes_map {
 	__type(value, uint64_t);
 };
 
+struct splice_programs_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_PROGRAMS);
+	__type(key, struct program_key);
+	__type(value, struct program_row);
+};
+
 struct splice_calls_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -290,6 +297,7 @@ extern struct unresolved_map unresolved SEC(".maps");
 extern struct splicing_map splicing SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 extern struct listener_homes_map listener_homes SEC(".maps");
+extern struct splice_programs_map splice_programs SEC(".maps");
 extern struct splice_calls_map splice_calls SEC(".maps");
 extern struct splice_pairs_map splice_pairs SEC(".maps");
 extern struct splice_ends_map splice_ends SEC(".maps");

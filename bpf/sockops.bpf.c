@@ -16,6 +16,8 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		connection_begins(ctx);
+		if (can_splice)
+			splice_begins(ctx);
 		break;
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
 		ticks = can_rescue ? connection_patience(ctx) : 0;
@@ -45,6 +47,8 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		connection_times_out(ctx, ctx->args[0] + 1, ctx->args[1]);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
+		if (can_splice)
+			splice_changes(ctx);
 		/* args: the state before, the new state */
 		if (ctx->args[1] == BPF_TCP_CLOSE)
 			connection_ends(ctx, ctx->args[0]);

@@ -71,8 +71,22 @@ enum sock_flags {
 	SOCK_ZEROCOPY,
 };
 
+struct inode {
+	unsigned long i_ino;
+	__s64 i_size;
+};
+
 struct file {
 	unsigned int f_flags;
+	struct inode *f_inode;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct task_struct {
+	struct mm_struct *mm;
 };
 
 struct socket {

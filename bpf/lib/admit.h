@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Who is spliced. Being in a sockhash changes what a blocking recv() returns, and costs a little with every message:
- * so no socket is put there that blocks, or whose peer would not be there as well.
+ * so no socket is put there that blocks, or will, or whose peer would not be there as well.
  *
  * The client is established first. It must know by then whether its server's sockets will block, and whether that is
  * on this node at all: listening sockets are noted, and where a SYN arrives, so is the namespace that it arrived in.
@@ -13,6 +13,7 @@
 #include "lib/count.h"
 #include "lib/connection.h"
 #include "lib/pair.h"
+#include "lib/program.h"
 #include "lib/socket.h"
 
 #define FAMILY_INET 2
@@ -51,12 +52,13 @@ static inline void splice_listens(struct bpf_sock_ops *ctx)
 	if (!sk)
 		return;
 	row.sock = (uint64_t)sk;
+	program_of_caller(key.port, SPLICE_SERVER, &row.program);
 	before = bpf_map_lookup_elem(&listeners, &key);
 	if (before && before->cookie != row.cookie) {
 		other = socket_at(before->sock);
 		if (socket_cookie(other) == before->cookie &&
 		    ((struct sock *)other)->__sk_common.skc_state == BPF_TCP_LISTEN &&
-		    (before->blocks || socket_descriptor(other) != DESCRIPTOR_RETURNS))
+		    socket_descriptor(other) != DESCRIPTOR_RETURNS)
 			return;
 	}
 	bpf_map_update_elem(&listeners, &key, &row, BPF_ANY);
@@ -76,20 +78,26 @@ static inline void splice_is_called(struct bpf_sock_ops *ctx)
 }
 
 /* Will what this port accepts return where it would have to wait? */
-static inline bool splice_listener_is_fit(const struct listener_key *key)
+static inline enum program_verdict splice_judge_listener(const struct listener_key *key,
+							 struct program_key *ret_program)
 {
 	struct listener_row *row = bpf_map_lookup_elem(&listeners, key);
 	struct tcp_sock *listener;
 
-	if (!row || row->blocks)
-		return false;
+	if (!row)
+		return PROGRAM_BLOCKS;
 	listener = socket_at(row->sock);
-	return socket_cookie(listener) == row->cookie &&
-	       ((struct sock *)listener)->__sk_common.skc_state == BPF_TCP_LISTEN &&
-	       socket_descriptor(listener) == DESCRIPTOR_RETURNS;
+	if (socket_cookie(listener) != row->cookie ||
+	    ((struct sock *)listener)->__sk_common.skc_state != BPF_TCP_LISTEN ||
+	    socket_descriptor(listener) != DESCRIPTOR_RETURNS)
+		return PROGRAM_BLOCKS;
+	*ret_program = row->program;
+	return program_verdict(ret_program);
 }
 
-static inline bool splice_find_listener(const struct sock_state *sock, struct listener_key *ret)
+/* Of the server that a client has connected to. */
+static inline enum program_verdict splice_judge_server(const struct sock_state *sock,
+						       struct program_key *ret_program)
 {
 	struct service_key key = {
 		.address = sock->address,
@@ -97,12 +105,31 @@ static inline bool splice_find_listener(const struct sock_state *sock, struct li
 		.protocol = IPPROTO_TCP,
 	};
 	uint64_t *home = bpf_map_lookup_elem(&listener_homes, &key);
+	struct listener_key listener = { .port = sock->port };
 
 	if (!home)
-		return false;
-	ret->netns = *home;
-	ret->port = sock->port;
-	return true;
+		return PROGRAM_BLOCKS;
+	listener.netns = *home;
+	return splice_judge_listener(&listener, ret_program);
+}
+
+static inline bool splice_is_asked_for(const struct sock_state *sock)
+{
+	return (sock->flags & (SOCK_COUNTED | SOCK_SPLICE)) == (SOCK_COUNTED | SOCK_SPLICE);
+}
+
+/* A client's connect: whose it is cannot be seen any more when it is answered. */
+static inline void splice_begins(struct bpf_sock_ops *ctx)
+{
+	struct sock_state *sock = connection_of(ctx);
+	struct bpf_sock *sk = ctx->sk;
+	struct splice_end *end;
+
+	if (!sock || !sk || !splice_is_asked_for(sock))
+		return;
+	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (end)
+		program_of_caller(sock->service, SPLICE_CLIENT, &end->program);
 }
 
 static const struct splice_pair BLANK_PAIR;
@@ -127,13 +154,12 @@ static inline void splice_make_pair(struct bpf_sock_ops *ctx, const struct sock_
 
 /* Returns 0, or an error if there is no room, or another client of the same addresses waits for its server. */
 static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct sock_state *sock,
-			       const struct listener_key *listener)
+			       const struct program_key *server, bool watched)
 {
+	struct splice_end *end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
 	uint64_t cookie = bpf_get_socket_cookie(ctx);
 	struct splice_pair *pair;
-	struct splice_end *end;
 
-	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	/* A socket that connects anew is in the map under its old peer. */
 	if (!end || end->pair)
 		return -EEXIST;
@@ -143,29 +169,36 @@ static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, co
 	if (!pair)
 		return -E2BIG;
 	splice_make_pair(ctx, sock, pair);
-	pair->listener = *listener;
+	pair->server_program = *server;
+	pair->watched = watched;
 	pair->halves[SPLICE_CLIENT].sock = (uint64_t)sk;
 	pair->halves[SPLICE_CLIENT].cookie = cookie;
 	if (bpf_map_update_elem(&splice_calls, &pair->call, &cookie, BPF_NOEXIST))
 		goto full;
-	if (bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
+	if (!watched && bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&splice_calls, &pair->call);
 		goto full;
 	}
 	end->side = SPLICE_CLIENT;
 	end->pair = cookie;
+	end->watched = watched;
+	if (watched)
+		program_watch(&end->program, sk, cookie);
 	return 0;
 full:
 	bpf_map_delete_elem(&splice_pairs, &cookie);
 	return -E2BIG;
 }
 
-static inline bool splice_client_is_fit(struct bpf_sock *sk, const struct sock_state *sock)
+static inline enum program_verdict splice_judge_client(struct bpf_sock *sk, const struct sock_state *sock)
 {
+	struct splice_end *end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-	return tcp && !(sock->moved & MOVED_AWAY) && socket_is_plain(tcp) &&
-	       socket_descriptor(tcp) == DESCRIPTOR_RETURNS;
+	if (!end || !tcp || sock->moved & MOVED_AWAY || !socket_is_plain(tcp) ||
+	    socket_descriptor(tcp) != DESCRIPTOR_RETURNS)
+		return PROGRAM_BLOCKS;
+	return program_verdict(&end->program);
 }
 
 /* A client is established. */
@@ -173,30 +206,35 @@ static inline void splice_offers(struct bpf_sock_ops *ctx)
 {
 	struct sock_state *sock = connection_of(ctx);
 	struct bpf_sock *sk = ctx->sk;
-	struct listener_key listener = {};
+	struct program_key server_program = {};
+	enum program_verdict client, server;
 	struct service_key dialled = {};
+	bool watched;
 
-	if (!sock || !sk || (sock->flags & (SOCK_COUNTED | SOCK_SPLICE)) != (SOCK_COUNTED | SOCK_SPLICE))
+	if (!sock || !sk || !splice_is_asked_for(sock))
 		return;
 	dialled.address = sock->dialled;
 	dialled.port = sock->dialled_port;
 	dialled.protocol = IPPROTO_TCP;
 	if (splice_is_off() || !splice_is_wanted(&dialled, sock->service))
 		return;
-	if (!splice_client_is_fit(sk, sock)) {
+	client = splice_judge_client(sk, sock);
+	if (client == PROGRAM_BLOCKS) {
 		count(REASON_SPLICE_UNFIT_CLIENT);
 		return;
 	}
-	if (!splice_find_listener(sock, &listener) || !splice_listener_is_fit(&listener)) {
+	server = splice_judge_server(sock, &server_program);
+	if (server == PROGRAM_BLOCKS) {
 		count(REASON_SPLICE_UNFIT_SERVER);
 		return;
 	}
-	if (splice_enter(ctx, sk, sock, &listener)) {
+	watched = client == PROGRAM_UNKNOWN || server == PROGRAM_UNKNOWN;
+	if (splice_enter(ctx, sk, sock, &server_program, watched)) {
 		count(REASON_SPLICE_FULL);
 		return;
 	}
 	sock->flags |= SOCK_SPLICED;
-	count(REASON_SPLICE_OFFERED);
+	count(watched ? REASON_SPLICE_WATCHED : REASON_SPLICE_OFFERED);
 }
 
 /* Do the two agree on what they have sent each other? Initial sequence numbers are random. */
@@ -209,31 +247,57 @@ static inline bool splice_is_peer(struct bpf_sock *sk, struct splice_pair *pair,
 	       socket_is_within(server, client) && socket_is_within(client, server);
 }
 
+static inline void splice_count_pair(const struct splice_pair *pair)
+{
+	uint32_t service = pair->service;
+	struct splice_state *state = bpf_map_lookup_elem(&splice_state, &service);
+
+	count(REASON_SPLICE_ADMITTED);
+	if (state)
+		__sync_fetch_and_add(&state->admitted, 1);
+}
+
 static inline void splice_enter_server(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
 				       struct splice_pair *pair, uint64_t id)
 {
 	struct splice_half *half = &pair->halves[SPLICE_SERVER];
 	uint64_t cookie = bpf_get_socket_cookie(ctx);
-	struct splice_state *state;
 	struct splice_end *end;
-	uint32_t service;
 
 	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!end || bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
+	if (!end)
+		return;
+	end->side = SPLICE_SERVER;
+	end->program = pair->server_program;
+	if (pair->watched) {
+		end->watched = 1;
+		program_watch(&end->program, sk, cookie);
+		bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+		return;
+	}
+	if (bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
 		count(REASON_SPLICE_FULL);
 		return;
 	}
-	end->side = SPLICE_SERVER;
 	end->peer = pair->halves[SPLICE_CLIENT].sock;
 	end->peer_cookie = id;
 	end->pair = id;
 	half->sock = (uint64_t)sk;
 	half->cookie = cookie;
-	count(REASON_SPLICE_ADMITTED);
-	service = pair->service;
-	state = bpf_map_lookup_elem(&splice_state, &service);
-	if (state)
-		__sync_fetch_and_add(&state->admitted, 1);
+	splice_count_pair(pair);
+}
+
+/* One side has ended a connection; the descriptor is still there if it was this one, or has not noticed yet. */
+static inline void splice_changes(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct splice_end *end;
+
+	if (!sk)
+		return;
+	end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
+	if (end && end->watched)
+		program_last_look(sk, &end->program);
 }
 
 /* A server is established: was it called? */

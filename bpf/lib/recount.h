@@ -43,6 +43,10 @@ static inline void recount_listener(struct sock_common *common)
 	if (!bpf_core_field_exists(common->skc_net.net->net_cookie))
 		return;
 	key.netns = common->skc_net.net->net_cookie;
+	/* Whose it is cannot be seen from here. */
+	row.program.executable = key.netns | 1ull << 63;
+	row.program.place = key.port;
+	row.program.side = SPLICE_SERVER;
 	row.cookie = bpf_get_socket_cookie(common);
 	bpf_map_update_elem(&listeners, &key, &row, BPF_NOEXIST);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/health.h"
 #include "lib/pair.h"
+#include "lib/program.h"
 #include "lib/response.h"
 #include "lib/socket.h"
 
@@ -118,18 +119,6 @@ static inline bool redirect_find_peer(struct splice_end *end, const struct splic
 	return true;
 }
 
-/* Nobody's listening socket is trusted any more whose accepted sockets block. */
-static inline void redirect_blames_listener(const struct splice_end *end, const struct splice_pair *pair)
-{
-	struct listener_row *row;
-
-	if (end->side != SPLICE_CLIENT)
-		return;
-	row = bpf_map_lookup_elem(&listeners, &pair->listener);
-	if (row)
-		row->blocks = 1;
-}
-
 static inline enum splice_pass redirect_try(struct sk_msg_md *msg, struct bpf_sock *sk,
 					    struct splice_end *end, struct splice_pair *pair)
 {
@@ -145,11 +134,13 @@ static inline enum splice_pass redirect_try(struct sk_msg_md *msg, struct bpf_so
 		return SPLICE_PASS_OPTION;
 	if (!sender || !redirect_find_peer(end, pair))
 		return SPLICE_PASS_ALONE;
+	if (!end->watched && socket_descriptor(sender) == DESCRIPTOR_BLOCKS) {
+		end->watched = 1;
+		program_note(&end->program, PROGRAM_BLOCKS);
+	}
 	refusal = redirect_refusal(end, sender, socket_at(end->peer), msg->size);
 	if (refusal == SPLICE_PASS_OPTION)
 		end->opted_out = 1;
-	if (refusal == SPLICE_PASS_BLOCKING)
-		redirect_blames_listener(end, pair);
 	if (refusal != SPLICE_PASSES)
 		return refusal;
 	cookie = end->peer_cookie;

@@ -29,5 +29,6 @@ enum limits {
 	MAX_FRAGMENTED = 8192, /* datagrams that come in fragments at a time */
 	MAX_TRIES = 16,	       /* endpoints that one connect may try */
 	MAX_LISTENERS = 65536,
+	MAX_PROGRAMS = 16384,
 	MAX_SPLICES = 65536, /* pairs; twice as many sockets */
 };

@@ -36,6 +36,38 @@ enum splicing {
 	SPLICING_COUNT,
 };
 
+enum splice_side {
+	SPLICE_CLIENT = 0,
+	SPLICE_SERVER = 1,
+	SPLICE_SIDES,
+};
+
+/*
+ * Map `splice_programs` (LRU), key: an executable in one of its roles. Many programs connect without blocking and block
+ * ever after; what the sockets of one did before tells what its next ones will do. Written by the kernel.
+ */
+struct program_key {
+	uint64_t
+		executable; /* inode number of the file, or, where it is not known, a number with the highest bit */
+	uint64_t size;	/* of the file, in bytes: numbers are unique within a file system only */
+	uint32_t place; /* of a client: service id; of a server: port, host order */
+	enum splice_side side;
+};
+
+enum program_verdict {
+	PROGRAM_UNKNOWN = 0,
+	PROGRAM_RETURNS = 1, /* a socket that had sent was seen with O_NONBLOCK */
+	PROGRAM_BLOCKS = 2,  /* ... without it; for good */
+};
+
+struct program_row {
+	uint64_t
+		sock; /* the kernel's address of a socket that is watched; to be believed only with its cookie */
+	uint64_t cookie; /* of the socket; zero: none */
+	enum program_verdict verdict;
+	uint32_t reserved; /* zero */
+};
+
 /* Map `listeners` (LRU), key: a port of a network namespace. Written by the kernel. */
 struct listener_key {
 	uint64_t netns; /* cookie */
@@ -46,8 +78,7 @@ struct listener_key {
 struct listener_row {
 	uint64_t sock; /* the kernel's address of the listening socket; to be believed only with its cookie */
 	uint64_t cookie; /* of the socket */
-	uint32_t blocks; /* a socket that it accepted was seen without O_NONBLOCK */
-	uint32_t reserved;
+	struct program_key program;
 };
 
 /*
@@ -62,12 +93,6 @@ struct splice_call {
 	uint16_t client_port; /* host order */
 	uint16_t server_port; /* host order */
 	uint32_t reserved;
-};
-
-enum splice_side {
-	SPLICE_CLIENT = 0,
-	SPLICE_SERVER = 1,
-	SPLICE_SIDES,
 };
 
 /* One end of a pair, and what it has sent. Written by the programs that run under this socket's lock. */
@@ -91,7 +116,9 @@ struct splice_pair {
 	uint32_t decay_ms; /* of the service */
 	uint32_t measured; /* nonzero: response times are taken */
 	uint32_t probe;	   /* nonzero: the connection decides whether an ejected endpoint comes back */
-	struct listener_key listener;
+	uint32_t watched;  /* nonzero: it is not spliced: it is to show what its programs do */
+	uint32_t reserved; /* zero */
+	struct program_key server_program;
 
 	/* Written by the client's program. */
 	uint64_t asked_ns;     /* CLOCK_MONOTONIC, when it last sent */
@@ -108,10 +135,11 @@ struct splice_end {
 	uint64_t pair; /* key in `splice_pairs`; zero: none */
 	uint64_t peer; /* the kernel's address of the other socket; zero: not known yet */
 	uint64_t peer_cookie;
+	struct program_key program;
 	enum splice_side side;
 	uint32_t opted_out; /* the stack it is, for good: a socket asks for what only the stack can do */
 	uint32_t passed;    /* something went through the stack */
-	uint32_t reserved;
+	uint32_t watched;   /* its program is not known yet, or was found out by it */
 };
 
 /* Why messages went through the stack: the order of REASON_SPLICE_OFF and what follows it. */
@@ -140,10 +168,12 @@ struct splice_state {
 	uint64_t passed[SPLICE_PASSES]; /* messages, by reason */
 };
 
+_Static_assert(sizeof(struct program_key) == 24, "program_key");
+_Static_assert(sizeof(struct program_row) == 24, "program_row");
 _Static_assert(sizeof(struct listener_key) == 16, "listener_key");
-_Static_assert(sizeof(struct listener_row) == 24, "listener_row");
+_Static_assert(sizeof(struct listener_row) == 40, "listener_row");
 _Static_assert(sizeof(struct splice_call) == 40, "splice_call");
 _Static_assert(sizeof(struct splice_half) == 48, "splice_half");
-_Static_assert(sizeof(struct splice_pair) == 248, "splice_pair");
-_Static_assert(sizeof(struct splice_end) == 40, "splice_end");
+_Static_assert(sizeof(struct splice_pair) == 264, "splice_pair");
+_Static_assert(sizeof(struct splice_end) == 64, "splice_end");
 _Static_assert(sizeof(struct splice_state) == 128, "splice_state");

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Do the sockets of a program block? O_NONBLOCK at connect() does not tell: many set it for the connect alone. So the
+ * first connection of each program in each of its roles is watched: by its end, or when the next one begins, it has
+ * sent something and has the mode in which it is used.
+ */
+#pragma once
+
+#include "lib/count.h"
+#include "lib/socket.h"
+
+/* Of the process that calls. */
+static inline void program_of_caller(uint32_t place, enum splice_side side, struct program_key *ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct file *file = mm ? mm->exe_file : NULL;
+	struct inode *inode = file ? file->f_inode : NULL;
+
+	ret->place = place;
+	ret->side = side;
+	if (!inode)
+		return;
+	ret->executable = inode->i_ino;
+	ret->size = (uint64_t)inode->i_size;
+}
+
+static inline void program_note(const struct program_key *key, enum program_verdict verdict)
+{
+	struct program_row *row = bpf_map_lookup_elem(&splice_programs, key);
+
+	/* That it blocks is for good. */
+	if (row && row->verdict != PROGRAM_BLOCKS)
+		row->verdict = verdict;
+}
+
+/* What a socket shows of its program, once it has sent. */
+static inline enum program_verdict program_judge(struct tcp_sock *tcp)
+{
+	enum descriptor descriptor = socket_descriptor(tcp);
+
+	if (!tcp->bytes_sent || descriptor == DESCRIPTOR_NONE)
+		return PROGRAM_UNKNOWN;
+	return descriptor == DESCRIPTOR_BLOCKS ? PROGRAM_BLOCKS : PROGRAM_RETURNS;
+}
+
+/* As far as it is known by now. */
+static inline enum program_verdict program_verdict(const struct program_key *key)
+{
+	struct program_row *row = bpf_map_lookup_elem(&splice_programs, key);
+	enum program_verdict verdict;
+	struct tcp_sock *watched;
+
+	if (!row)
+		return PROGRAM_UNKNOWN;
+	if (row->verdict != PROGRAM_UNKNOWN || !row->cookie)
+		return row->verdict;
+	watched = socket_at(row->sock);
+	verdict = program_judge(watched);
+	/* It was read of that socket only if it is still there. */
+	if (socket_cookie(watched) != row->cookie)
+		return PROGRAM_UNKNOWN;
+	if (verdict != PROGRAM_UNKNOWN)
+		row->verdict = verdict;
+	return verdict;
+}
+
+/* This socket is to show it, unless another one is about to. */
+static inline void program_watch(const struct program_key *key, struct bpf_sock *sk, uint64_t cookie)
+{
+	struct program_row row = { .sock = (uint64_t)sk, .cookie = cookie };
+	struct program_row *known = bpf_map_lookup_elem(&splice_programs, key);
+
+	if (known && (known->verdict != PROGRAM_UNKNOWN ||
+		      (known->cookie && socket_cookie(socket_at(known->sock)) == known->cookie)))
+		return;
+	bpf_map_update_elem(&splice_programs, key, &row, BPF_ANY);
+}
+
+/* A socket that is watched is about to be closed. */
+static inline void program_last_look(struct bpf_sock *sk, const struct program_key *key)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	enum program_verdict verdict = tcp ? program_judge(tcp) : PROGRAM_UNKNOWN;
+
+	if (verdict != PROGRAM_UNKNOWN)
+		program_note(key, verdict);
+}
