@@ -37,6 +37,10 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		if (can_splice)
 			splice_listens(ctx);
 		break;
+	case BPF_SOCK_OPS_RTT_CB:
+		if (can_splice)
+			splice_lets_go(ctx);
+		break;
 	case BPF_SOCK_OPS_RWND_INIT:
 		/* Of a client's socket, or of a SYN that has come. */
 		if (can_splice && !ctx->is_fullsock)

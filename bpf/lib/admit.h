@@ -181,24 +181,22 @@ static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, co
 	}
 	end->side = SPLICE_CLIENT;
 	end->pair = cookie;
-	end->watched = watched;
-	if (watched)
-		program_watch(&end->program, sk, cookie);
+	if (!watched)
+		bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
 	return 0;
 full:
 	bpf_map_delete_elem(&splice_pairs, &cookie);
 	return -E2BIG;
 }
 
-static inline enum program_verdict splice_judge_client(struct bpf_sock *sk, const struct sock_state *sock)
+static inline bool splice_client_is_fit(struct bpf_sock *sk, const struct sock_state *sock)
 {
 	struct splice_end *end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-	if (!end || !tcp || sock->moved & MOVED_AWAY || !socket_is_plain(tcp) ||
-	    socket_descriptor(tcp) != DESCRIPTOR_RETURNS)
-		return PROGRAM_BLOCKS;
-	return program_verdict(&end->program);
+	return end && tcp && !(sock->moved & MOVED_AWAY) && socket_is_plain(tcp) &&
+	       socket_descriptor(tcp) == DESCRIPTOR_RETURNS &&
+	       program_verdict(&end->program) != PROGRAM_BLOCKS;
 }
 
 /* A client is established. */
@@ -207,7 +205,7 @@ static inline void splice_offers(struct bpf_sock_ops *ctx)
 	struct sock_state *sock = connection_of(ctx);
 	struct bpf_sock *sk = ctx->sk;
 	struct program_key server_program = {};
-	enum program_verdict client, server;
+	enum program_verdict server;
 	struct service_key dialled = {};
 	bool watched;
 
@@ -218,8 +216,7 @@ static inline void splice_offers(struct bpf_sock_ops *ctx)
 	dialled.protocol = IPPROTO_TCP;
 	if (splice_is_off() || !splice_is_wanted(&dialled, sock->service))
 		return;
-	client = splice_judge_client(sk, sock);
-	if (client == PROGRAM_BLOCKS) {
+	if (!splice_client_is_fit(sk, sock)) {
 		count(REASON_SPLICE_UNFIT_CLIENT);
 		return;
 	}
@@ -228,7 +225,7 @@ static inline void splice_offers(struct bpf_sock_ops *ctx)
 		count(REASON_SPLICE_UNFIT_SERVER);
 		return;
 	}
-	watched = client == PROGRAM_UNKNOWN || server == PROGRAM_UNKNOWN;
+	watched = server == PROGRAM_UNKNOWN;
 	if (splice_enter(ctx, sk, sock, &server_program, watched)) {
 		count(REASON_SPLICE_FULL);
 		return;
@@ -287,7 +284,7 @@ static inline void splice_enter_server(struct bpf_sock_ops *ctx, struct bpf_sock
 	splice_count_pair(pair);
 }
 
-/* One side has ended a connection; the descriptor is still there if it was this one, or has not noticed yet. */
+/* A server's connection goes on to its end; the descriptor is still there if the program has not noticed. */
 static inline void splice_changes(struct bpf_sock_ops *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -296,8 +293,35 @@ static inline void splice_changes(struct bpf_sock_ops *ctx)
 	if (!sk)
 		return;
 	end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
-	if (end && end->watched)
+	if (end && end->side == SPLICE_SERVER && end->watched)
 		program_last_look(sk, &end->program);
+}
+
+/*
+ * Many clients set O_NONBLOCK for the connect alone. Such a one is found out when it sends for the first time, and
+ * before that nothing is handed to it: it can be taken out of the map, and nothing is lost. Its bytes went through the
+ * stack, and the other side acknowledges them, mostly before send() returns; that is now. No row that bytes were handed
+ * to ever is.
+ */
+static inline void splice_lets_go(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct splice_pair *pair;
+	struct splice_end *end;
+	uint64_t cookie;
+
+	if (!sk)
+		return;
+	end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
+	if (!end || end->side != SPLICE_CLIENT || end->left)
+		return;
+	cookie = end->pair;
+	pair = bpf_map_lookup_elem(&splice_pairs, &cookie);
+	if (!pair || !pair->refused)
+		return;
+	end->left = 1;
+	if (!bpf_map_delete_elem(&splice_socks, &cookie))
+		count(REASON_SPLICE_LEFT);
 }
 
 /* A server is established: was it called? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Do the sockets of a program block? O_NONBLOCK at connect() does not tell: many set it for the connect alone. So the
- * first connection of each program in each of its roles is watched: by its end, or when the next one begins, it has
- * sent something and has the mode in which it is used.
+ * Do the sockets of a program block? Those that a server accepts are used in one way, whatever its listening socket
+ * does: so the first that it accepts is watched. By its end, or when the next one comes, it has sent something and has
+ * the mode in which it is used. Of clients only those are known that were found out.
  */
 #pragma once
 
@@ -25,13 +25,16 @@ static inline void program_of_caller(uint32_t place, enum splice_side side, stru
 	ret->size = (uint64_t)inode->i_size;
 }
 
+/* That it blocks is for good. */
 static inline void program_note(const struct program_key *key, enum program_verdict verdict)
 {
-	struct program_row *row = bpf_map_lookup_elem(&splice_programs, key);
+	struct program_row *known = bpf_map_lookup_elem(&splice_programs, key);
+	struct program_row row = { .verdict = verdict };
 
-	/* That it blocks is for good. */
-	if (row && row->verdict != PROGRAM_BLOCKS)
-		row->verdict = verdict;
+	if (!known)
+		bpf_map_update_elem(&splice_programs, key, &row, BPF_ANY);
+	else if (known->verdict != PROGRAM_BLOCKS)
+		known->verdict = verdict;
 }
 
 /* What a socket shows of its program, once it has sent. */

@@ -119,6 +119,28 @@ static inline bool redirect_find_peer(struct splice_end *end, const struct splic
 	return true;
 }
 
+static inline uint64_t half_sent(const struct splice_half *half)
+{
+	return half->messages + half->passed_messages;
+}
+
+/* A client that sends for the first time can still leave. Others stay, and their programs are not trusted again. */
+static inline void redirect_finds_blocking(struct splice_end *end, struct splice_pair *pair)
+{
+	if (end->side == SPLICE_CLIENT && !half_sent(&pair->halves[SPLICE_CLIENT])) {
+		pair->refused = 1;
+	} else if (!pair->refused && !end->watched) {
+		end->watched = 1;
+		program_note(&end->program, PROGRAM_BLOCKS);
+	}
+}
+
+/* Nothing is handed to a client before it has sent: until then it may turn out to block. */
+static inline bool redirect_is_early(const struct splice_end *end, const struct splice_pair *pair)
+{
+	return end->side == SPLICE_SERVER && !half_sent(&pair->halves[SPLICE_CLIENT]);
+}
+
 static inline enum splice_pass redirect_try(struct sk_msg_md *msg, struct bpf_sock *sk,
 					    struct splice_end *end, struct splice_pair *pair)
 {
@@ -132,12 +154,12 @@ static inline enum splice_pass redirect_try(struct sk_msg_md *msg, struct bpf_so
 		return SPLICE_PASS_POLICY;
 	if (end->opted_out)
 		return SPLICE_PASS_OPTION;
-	if (!sender || !redirect_find_peer(end, pair))
+	if (!sender || !redirect_find_peer(end, pair) || redirect_is_early(end, pair))
 		return SPLICE_PASS_ALONE;
-	if (!end->watched && socket_descriptor(sender) == DESCRIPTOR_BLOCKS) {
-		end->watched = 1;
-		program_note(&end->program, PROGRAM_BLOCKS);
-	}
+	if (socket_descriptor(sender) == DESCRIPTOR_BLOCKS)
+		redirect_finds_blocking(end, pair);
+	if (pair->refused)
+		return SPLICE_PASS_BLOCKING;
 	refusal = redirect_refusal(end, sender, socket_at(end->peer), msg->size);
 	if (refusal == SPLICE_PASS_OPTION)
 		end->opted_out = 1;
@@ -169,12 +191,13 @@ static inline void redirect_asks(struct splice_pair *pair)
 static inline void redirect_answers(struct splice_pair *pair)
 {
 	const struct splice_half *client = &pair->halves[SPLICE_CLIENT];
-	uint64_t asked = client->messages + client->passed_messages;
+	uint64_t asked = half_sent(client);
 	struct member_key member = { .endpoint = pair->endpoint, .service = pair->service };
 	struct endpoint_state *state;
 	uint64_t now_ns;
 
-	if (asked == pair->answered)
+	/* What has left is measured where others are. */
+	if (asked == pair->answered || pair->refused)
 		return;
 	if (!pair->answered) {
 		state = bpf_map_lookup_elem(&endpoint_state, &member.endpoint);

@@ -84,7 +84,7 @@ enum reason {
 	REASON_SPLICE_PASS_BYTES = 62,	   /* in them */
 	REASON_SPLICE_OFF = 63,		   /* switched off, for the service or for all */
 	REASON_SPLICE_POLICY = 64,	   /* policy has changed since the pair was admitted */
-	REASON_SPLICE_ALONE = 65,	   /* the server has not joined */
+	REASON_SPLICE_ALONE = 65,	   /* the server has not joined, or the client has not sent yet */
 	REASON_SPLICE_OPTION = 66,	   /* a socket asks for what only the stack can do */
 	REASON_SPLICE_BLOCKING = 67,	   /* the receiver may block */
 	REASON_SPLICE_STATE = 68,	   /* an end is shut, or has an error */
@@ -93,6 +93,7 @@ enum reason {
 	REASON_SPLICE_LIMIT = 71,	   /* enough waits to be read */
 	REASON_SPLICE_OWNED = 72,	   /* the receiver is at work on its socket at this moment */
 	REASON_SPLICE_FAILED = 73,	   /* the receiver was not in the map */
+	REASON_SPLICE_LEFT = 74, /* a client that turned out to block left, before anything was handed to it */
 
 	REASON_COUNT,
 };
@@ -176,6 +177,7 @@ struct stats_row {
 	uint64_t splice_limit;
 	uint64_t splice_owned;
 	uint64_t splice_failed;
+	uint64_t splice_left;
 };
 
 _Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

@@ -43,8 +43,8 @@ enum splice_side {
 };
 
 /*
- * Map `splice_programs` (LRU), key: an executable in one of its roles. Many programs connect without blocking and block
- * ever after; what the sockets of one did before tells what its next ones will do. Written by the kernel.
+ * Map `splice_programs` (LRU), key: an executable in one of its roles. What its sockets did before tells what its next
+ * ones will do. Written by the kernel.
  */
 struct program_key {
 	uint64_t
@@ -117,7 +117,7 @@ struct splice_pair {
 	uint32_t measured; /* nonzero: response times are taken */
 	uint32_t probe;	   /* nonzero: the connection decides whether an ejected endpoint comes back */
 	uint32_t watched;  /* nonzero: it is not spliced: it is to show what its programs do */
-	uint32_t reserved; /* zero */
+	uint32_t refused; /* nonzero: the client has turned out to block, and leaves */
 	struct program_key server_program;
 
 	/* Written by the client's program. */
@@ -139,7 +139,8 @@ struct splice_end {
 	enum splice_side side;
 	uint32_t opted_out; /* the stack it is, for good: a socket asks for what only the stack can do */
 	uint32_t passed;    /* something went through the stack */
-	uint32_t watched;   /* its program is not known yet, or was found out by it */
+	uint16_t watched;   /* its program is not known yet, or was found out by it */
+	uint16_t left;	    /* it has been taken out of `splice_socks` */
 };
 
 /* Why messages went through the stack: the order of REASON_SPLICE_OFF and what follows it. */

@@ -149,7 +149,7 @@ static void add_pair(void *arg, const struct splice_pair *pair)
 	struct full_name full = full_name(name);
 	char address[ADDR_TEXT];
 
-	if (!server->cookie || !full_name_is_asked_for(filling->cli, name, &full))
+	if (!server->cookie || pair->refused || !full_name_is_asked_for(filling->cli, name, &full))
 		return;
 	sheet_text(sheet, full.namespace);
 	sheet_text(sheet, full.name);
