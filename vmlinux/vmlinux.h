@@ -93,6 +93,14 @@ struct socket {
 	struct file *file;
 };
 
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+struct sk_psock {
+	refcount_t refcnt;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
@@ -106,6 +114,7 @@ struct sock {
 	__u32 sk_tsflags;
 	__u8 sk_shutdown;
 	struct socket *sk_socket;
+	void *sk_user_data;
 };
 
 struct inet_connection_sock {

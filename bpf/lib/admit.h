@@ -118,6 +118,23 @@ static inline bool splice_is_asked_for(const struct sock_state *sock)
 	return (sock->flags & (SOCK_COUNTED | SOCK_SPLICE)) == (SOCK_COUNTED | SOCK_SPLICE);
 }
 
+/*
+ * A socket connects that was a client or a server before (connect() to AF_UNSPEC lies between). What it was handed then
+ * and has not read goes, as TCP lets go of it.
+ */
+static inline void splice_forgets(struct bpf_sock *sk)
+{
+	struct splice_end *end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
+	uint64_t cookie;
+
+	if (!end)
+		return;
+	cookie = end->cookie;
+	if (cookie)
+		bpf_map_delete_elem(&splice_socks, &cookie);
+	__builtin_memset(end, 0, sizeof(*end));
+}
+
 /* A client's connect: whose it is cannot be seen any more when it is answered. */
 static inline void splice_begins(struct bpf_sock_ops *ctx)
 {
@@ -125,7 +142,10 @@ static inline void splice_begins(struct bpf_sock_ops *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct splice_end *end;
 
-	if (!sock || !sk || !splice_is_asked_for(sock))
+	if (!sk)
+		return;
+	splice_forgets(sk);
+	if (!sock || !splice_is_asked_for(sock))
 		return;
 	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (end)
@@ -160,9 +180,8 @@ static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, co
 	uint64_t cookie = bpf_get_socket_cookie(ctx);
 	struct splice_pair *pair;
 
-	/* A socket that connects anew is in the map under its old peer. */
-	if (!end || end->pair)
-		return -EEXIST;
+	if (!end)
+		return -ENOMEM;
 	if (bpf_map_update_elem(&splice_pairs, &cookie, &BLANK_PAIR, BPF_NOEXIST))
 		return -E2BIG;
 	pair = bpf_map_lookup_elem(&splice_pairs, &cookie);
@@ -180,6 +199,7 @@ static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, co
 		goto full;
 	}
 	end->side = SPLICE_CLIENT;
+	end->cookie = cookie;
 	end->pair = cookie;
 	if (!watched)
 		bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
@@ -279,6 +299,7 @@ static inline void splice_enter_server(struct bpf_sock_ops *ctx, struct bpf_sock
 	end->peer = pair->halves[SPLICE_CLIENT].sock;
 	end->peer_cookie = id;
 	end->pair = id;
+	end->cookie = cookie;
 	half->sock = (uint64_t)sk;
 	half->cookie = cookie;
 	splice_count_pair(pair);

@@ -15,6 +15,8 @@
 enum {
 	/* What may wait to be read, at most; TCP's window says more then. */
 	REDIRECT_WAITING_MOST = 128 * 1024,
+	/* So often that, where several threads send at the same time. */
+	REDIRECT_CROWD = 4,
 	/* The bytes of live connections go to their endpoint's account so often. */
 	REDIRECT_ACCOUNT_NS = 100000000,
 };
@@ -57,7 +59,8 @@ static inline bool redirect_is_open(struct tcp_sock *sender, struct tcp_sock *re
 	       !(to->sk_shutdown & SHUT_RECEIVING);
 }
 
-static inline bool redirect_has_room(struct tcp_sock *receiver, uint32_t size)
+/* `times`: so often the room that there is. */
+static inline bool redirect_has_room(struct tcp_sock *receiver, uint32_t size, uint32_t times)
 {
 	struct sock *to = (struct sock *)receiver;
 	int waiting = to->sk_backlog.rmem_alloc.counter;
@@ -65,6 +68,7 @@ static inline bool redirect_has_room(struct tcp_sock *receiver, uint32_t size)
 
 	if (most > REDIRECT_WAITING_MOST)
 		most = REDIRECT_WAITING_MOST;
+	most *= times;
 	return waiting <= 0 || (uint32_t)waiting + size <= most;
 }
 
@@ -74,6 +78,24 @@ static inline bool redirect_may_block(struct splice_end *end, struct tcp_sock *r
 	enum descriptor descriptor = socket_descriptor(receiver);
 
 	return descriptor == DESCRIPTOR_BLOCKS || (descriptor == DESCRIPTOR_NONE && end->passed);
+}
+
+/*
+ * It may be handed over, but should it? The sender would wait for the receiver's lock, which a page fault in its recv()
+ * can hold for long. But while another thread sends, a message of its may be on its way without the sender's lock: what
+ * went through the stack meanwhile could be read first by a reader that is at it, and what follows before that message.
+ * So this one goes the same way, and waits its turn.
+ */
+static inline enum splice_pass redirect_is_unwise(struct tcp_sock *sender, struct tcp_sock *receiver,
+						  uint32_t size)
+{
+	bool fits = redirect_has_room(receiver, size, 1);
+
+	if (fits && !((struct sock *)receiver)->sk_lock.owned)
+		return SPLICE_PASSES;
+	if (socket_is_crowded(sender) && redirect_has_room(receiver, size, REDIRECT_CROWD))
+		return SPLICE_PASSES;
+	return fits ? SPLICE_PASS_OWNED : SPLICE_PASS_LIMIT;
 }
 
 /* SPLICE_PASSES: it may be handed over. */
@@ -97,12 +119,7 @@ static inline enum splice_pass redirect_refusal(struct splice_end *end, struct t
 		return SPLICE_PASS_OPTION;
 	if (redirect_may_block(end, receiver))
 		return SPLICE_PASS_BLOCKING;
-	if (!redirect_has_room(receiver, size))
-		return SPLICE_PASS_LIMIT;
-	/* The sender would wait for the receiver's lock, which a page fault in its recv() can hold for long. */
-	if (((struct sock *)receiver)->sk_lock.owned)
-		return SPLICE_PASS_OWNED;
-	return SPLICE_PASSES;
+	return redirect_is_unwise(sender, receiver, size);
 }
 
 static inline bool redirect_find_peer(struct splice_end *end, const struct splice_pair *pair)

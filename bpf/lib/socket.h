@@ -60,3 +60,20 @@ static inline bool socket_is_within(struct tcp_sock *receiver, struct tcp_sock *
 
 	return (int32_t)(received - sender->snd_una) >= 0 && (int32_t)(sender->write_seq - received) >= 0;
 }
+
+enum {
+	USER_DATA_FLAGS = 7, /* the kernel's ~SK_USER_DATA_PTRMASK */
+};
+
+/*
+ * Is some other thread at work on this socket of the map? The map holds one reference to what the kernel keeps for it,
+ * and every send() and recv() one more for as long as it takes.
+ */
+static inline bool socket_is_crowded(struct tcp_sock *tcp)
+{
+	uint64_t data = (uint64_t)((struct sock *)tcp)->sk_user_data & ~(uint64_t)USER_DATA_FLAGS;
+	struct sk_psock *psock =
+		bpf_rdonly_cast((const void *)data, bpf_core_type_id_kernel(struct sk_psock));
+
+	return psock->refcnt.refs.counter > 2;
+}

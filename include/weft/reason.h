@@ -93,7 +93,8 @@ enum reason {
 	REASON_SPLICE_LIMIT = 71,	   /* enough waits to be read */
 	REASON_SPLICE_OWNED = 72,	   /* the receiver is at work on its socket at this moment */
 	REASON_SPLICE_FAILED = 73,	   /* the receiver was not in the map */
-	REASON_SPLICE_LEFT = 74, /* a client that turned out to block left, before anything was handed to it */
+	REASON_SPLICE_LEFT =
+		74, /* a client that turned out to block left, before anything was handed to it */
 
 	REASON_COUNT,
 };

@@ -117,7 +117,7 @@ struct splice_pair {
 	uint32_t measured; /* nonzero: response times are taken */
 	uint32_t probe;	   /* nonzero: the connection decides whether an ejected endpoint comes back */
 	uint32_t watched;  /* nonzero: it is not spliced: it is to show what its programs do */
-	uint32_t refused; /* nonzero: the client has turned out to block, and leaves */
+	uint32_t refused;  /* nonzero: the client has turned out to block, and leaves */
 	struct program_key server_program;
 
 	/* Written by the client's program. */
@@ -135,6 +135,7 @@ struct splice_end {
 	uint64_t pair; /* key in `splice_pairs`; zero: none */
 	uint64_t peer; /* the kernel's address of the other socket; zero: not known yet */
 	uint64_t peer_cookie;
+	uint64_t cookie; /* its own; zero: it is not in `splice_socks` */
 	struct program_key program;
 	enum splice_side side;
 	uint32_t opted_out; /* the stack it is, for good: a socket asks for what only the stack can do */
@@ -176,5 +177,5 @@ _Static_assert(sizeof(struct listener_row) == 40, "listener_row");
 _Static_assert(sizeof(struct splice_call) == 40, "splice_call");
 _Static_assert(sizeof(struct splice_half) == 48, "splice_half");
 _Static_assert(sizeof(struct splice_pair) == 264, "splice_pair");
-_Static_assert(sizeof(struct splice_end) == 64, "splice_end");
+_Static_assert(sizeof(struct splice_end) == 72, "splice_end");
 _Static_assert(sizeof(struct splice_state) == 128, "splice_state");
