@@ -28,12 +28,21 @@ struct rescues_map rescues SEC(".maps");
 struct moves_map moves SEC(".maps");
 struct fragments_map fragments SEC(".maps");
 struct unresolved_map unresolved SEC(".maps");
+struct splicing_map splicing SEC(".maps");
+struct listeners_map listeners SEC(".maps");
+struct listener_homes_map listener_homes SEC(".maps");
+struct splice_calls_map splice_calls SEC(".maps");
+struct splice_pairs_map splice_pairs SEC(".maps");
+struct splice_ends_map splice_ends SEC(".maps");
+struct splice_state_map splice_state SEC(".maps");
+struct splice_socks_map splice_socks SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 
 const volatile bool can_set_retval = false;
 const volatile bool can_count_flows = false;
 const volatile bool can_rescue = false;
 const volatile bool can_name_client = false;
+const volatile bool can_splice = false;
 const volatile uint64_t tick_ns = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

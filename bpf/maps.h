@@ -9,6 +9,7 @@
 #include "weft/limits.h"
 #include "weft/reason.h"
 #include "weft/service.h"
+#include "weft/splice.h"
 #include "weft/state.h"
 
 /* Written by user space. Rows are made without preallocation: capacities are for the largest of clusters. */
@@ -201,6 +202,66 @@ struct unresolved_map {
 	__type(value, struct unresolved_row);
 };
 
+struct splicing_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SPLICING_COUNT);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+};
+
+struct listeners_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_LISTENERS);
+	__type(key, struct listener_key);
+	__type(value, struct listener_row);
+};
+
+struct listener_homes_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_LISTENERS);
+	__type(key, struct service_key);
+	__type(value, uint64_t);
+};
+
+struct splice_calls_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SPLICES);
+	__type(key, struct splice_call);
+	__type(value, uint64_t);
+};
+
+struct splice_pairs_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SPLICES);
+	__type(key, uint64_t);
+	__type(value, struct splice_pair);
+};
+
+struct splice_ends_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct splice_end);
+};
+
+struct splice_state_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, uint32_t);
+	__type(value, struct splice_state);
+};
+
+/* Key: a socket's cookie. Rows go with their sockets; none is ever replaced or deleted, which would lose bytes. */
+struct splice_socks_map {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 2 * MAX_SPLICES);
+	__type(key, uint64_t);
+	__type(value, uint64_t);
+};
+
 extern struct services_map services SEC(".maps");
 extern struct slots_map slots SEC(".maps");
 extern struct endpoints_map endpoints SEC(".maps");
@@ -226,11 +287,20 @@ extern struct rescues_map rescues SEC(".maps");
 extern struct moves_map moves SEC(".maps");
 extern struct fragments_map fragments SEC(".maps");
 extern struct unresolved_map unresolved SEC(".maps");
+extern struct splicing_map splicing SEC(".maps");
+extern struct listeners_map listeners SEC(".maps");
+extern struct listener_homes_map listener_homes SEC(".maps");
+extern struct splice_calls_map splice_calls SEC(".maps");
+extern struct splice_pairs_map splice_pairs SEC(".maps");
+extern struct splice_ends_map splice_ends SEC(".maps");
+extern struct splice_state_map splice_state SEC(".maps");
+extern struct splice_socks_map splice_socks SEC(".maps");
 
 /* What the running kernel was found able to do; set before load, so that the verifier drops what it lacks. */
 extern const volatile bool can_set_retval;
 extern const volatile bool can_count_flows;
 extern const volatile bool can_rescue;	    /* programs at tc move connects that fail */
 extern const volatile bool can_name_client; /* sockops knows a socket's network namespace */
+extern const volatile bool can_splice;
 /* How long one of the kernel's ticks is; zero: not known. */
 extern const volatile uint64_t tick_ns;

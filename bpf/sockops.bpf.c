@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What happens to connections of the mesh. A connection of nobody's is left after one look at its storage. */
+/*
+ * What happens to connections of the mesh, and what the sockets of a pair send. A connection of nobody's is left after
+ * one look at its storage. Both hooks stand in one file, as both use a kernel function: bpftool of libbpf 1.1 does not
+ * link two objects that name the same one.
+ */
+#include "lib/admit.h"
 #include "lib/connection.h"
+#include "lib/redirect.h"
 
 SEC("sockops")
 int weft_sockops(struct bpf_sock_ops *ctx)
@@ -18,6 +24,21 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
 		connection_established(ctx);
+		if (can_splice)
+			splice_offers(ctx);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		if (can_splice)
+			splice_joins(ctx);
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+		if (can_splice)
+			splice_listens(ctx);
+		break;
+	case BPF_SOCK_OPS_RWND_INIT:
+		/* Of a client's socket, or of a SYN that has come. */
+		if (can_splice && !ctx->is_fullsock)
+			splice_is_called(ctx);
 		break;
 	case BPF_SOCK_OPS_RTO_CB:
 		/* args[0]: time-outs before this one; args[1]: the time-out, in ticks */
@@ -30,4 +51,12 @@ int weft_sockops(struct bpf_sock_ops *ctx)
 		break;
 	}
 	return 1;
+}
+
+/* Nothing is ever refused here: a message is handed over, or goes as it always did. */
+SEC("sk_msg")
+int weft_message(struct sk_msg_md *msg)
+{
+	redirect_message(msg);
+	return SK_PASS;
 }

@@ -40,26 +40,72 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be16 skc_dport;
+	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
+	atomic64_t skc_cookie;
 	unsigned long skc_flags;
 	possible_net_t skc_net;
+};
+
+enum sock_flags {
+	SOCK_URGINLINE = 1000,
+	SOCK_RCVTSTAMP,
+	SOCK_ZEROCOPY,
+};
+
+struct file {
+	unsigned int f_flags;
+};
+
+struct socket {
+	struct file *file;
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
+	socket_lock_t sk_lock;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_rcvbuf;
+	int sk_rcvlowat;
+	int sk_peek_off;
+	__u32 sk_tsflags;
+	__u8 sk_shutdown;
+	struct socket *sk_socket;
 };
 
 struct inet_connection_sock {
+	const void *icsk_ulp_ops;
 	__u8 icsk_syn_retries;
 };
 
 struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 snd_una;
+	__u32 write_seq;
+	__u8 repair : 1;
+	__u8 recvmsg_inq : 1;
+	bool is_mptcp;
 	__u64 bytes_sent;
 	__u64 bytes_acked;
 	__u64 bytes_received;

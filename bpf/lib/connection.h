@@ -10,6 +10,7 @@
 #include "lib/health.h"
 #include "lib/moves.h"
 #include "lib/neighbour.h"
+#include "lib/pair.h"
 #include "lib/patience.h"
 
 /* Callbacks are asked for in addition to what other programs asked for, and never given up. */
@@ -153,6 +154,11 @@ static inline void failure_note(struct endpoint_state *state, enum failure failu
 	}
 }
 
+static inline void connection_succeeded(const struct sock_state *sock, struct endpoint_state *state)
+{
+	health_succeeded(sock->endpoint, sock->service, sock->flags & SOCK_PROBE, state);
+}
+
 static inline void connection_failed(struct sock_state *sock, struct endpoint_state *state,
 				     enum failure failure)
 {
@@ -270,6 +276,7 @@ static inline void connection_leaves_endpoint(struct bpf_sock_ops *ctx, struct b
 					      struct sock_state *sock, uint32_t before)
 {
 	struct endpoint_state *state;
+	struct splice_pair *pair = NULL;
 	struct ending ending = {};
 	enum failure failure;
 	bool answered;
@@ -280,7 +287,9 @@ static inline void connection_leaves_endpoint(struct bpf_sock_ops *ctx, struct b
 		return;
 	__sync_fetch_and_add(&state->live, -1);
 	connection_ending(sk, before, &ending);
-	answered = sock->answered || ctx->bytes_received;
+	if (can_splice && sock->flags & SOCK_SPLICED)
+		pair = pair_of(sk);
+	answered = sock->answered || ctx->bytes_received || (pair && pair->halves[SPLICE_SERVER].messages);
 	failure = connection_verdict(sock, ending.error, answered);
 	if (sock->flags & SOCK_ESTABLISHED) {
 		state->rtt_us = ctx->srtt_us >> SRTT_SHIFT;
@@ -288,11 +297,13 @@ static inline void connection_leaves_endpoint(struct bpf_sock_ops *ctx, struct b
 		connection_account(sock, state, ctx->bytes_acked - ending.fin_sent,
 				   ctx->bytes_received - ending.fin_received, ctx->total_retrans);
 	}
+	if (pair)
+		pair_account(pair, state);
 	if (failure != FAILURE_NONE)
 		connection_failed(sock, state, failure);
 	else if (answered || ending.fin_received)
 		/* One that was given up before the endpoint had said anything tells nothing. */
-		health_succeeded(sock, state);
+		connection_succeeded(sock, state);
 }
 
 /* `before` is the state that ended. */
@@ -310,5 +321,7 @@ static inline void connection_ends(struct bpf_sock_ops *ctx, uint32_t before)
 		connection_leaves_endpoint(ctx, sk, sock, before);
 	if (sock->moved & MOVED_AWAY)
 		connection_is_left_alone(sk, sock);
+	if (can_splice && sock->flags & SOCK_SPLICED)
+		pair_ends(sk);
 	patience_restore(ctx, sock);
 }

@@ -12,6 +12,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "lib/connection.h"
+#include "lib/response.h"
 
 /* How often a live connection's bytes go to the account of its endpoint. */
 #define ACCOUNT_NS (100 * NS_PER_MS)
@@ -43,29 +44,20 @@ static inline bool exchange_has_payload(struct __sk_buff *skb)
 	return skb->len > offset + (length >> 4) * 4;
 }
 
-static inline void exchange_sample(const struct sock_state *sock, uint64_t now_ns, uint64_t response_ns)
+/* The program of the server's socket sees every answer of a pair, whichever way it takes. */
+static inline bool exchange_is_measured_elsewhere(struct bpf_sock *sk, const struct sock_state *sock)
 {
-	struct member_key key = { .endpoint = sock->endpoint, .service = sock->service };
-	struct response_state *state = bpf_map_lookup_elem(&response_state, &key);
+	struct splice_pair *pair = NULL;
 
-	if (!state)
-		return;
-	count(REASON_EXCHANGE);
-	bpf_spin_lock(&state->lock);
-	state->response_ns =
-		response_next(state->response_ns, response_ns, now_ns - state->sampled_ns, sock->decay_ms);
-	state->sampled_ns = now_ns;
-	state->exchanges++;
-	state->total_ns += response_ns;
-	bpf_spin_unlock(&state->lock);
-	__sync_fetch_and_add(
-		&state->histogram[response_bucket(response_ns, RESPONSE_BUCKETS) & (RESPONSE_BUCKETS - 1)],
-		1);
+	if (can_splice && sock->flags & SOCK_SPLICED)
+		pair = pair_of(sk);
+	return pair && pair->halves[SPLICE_SERVER].cookie;
 }
 
 static inline void exchange_measure(struct sock_state *sock, struct endpoint_state *endpoint,
 				    struct tcp_sock *tcp)
 {
+	struct member_key member = { .endpoint = sock->endpoint, .service = sock->service };
 	uint64_t sent = tcp->bytes_sent;
 	uint64_t now_ns, since_ns;
 
@@ -75,7 +67,7 @@ static inline void exchange_measure(struct sock_state *sock, struct endpoint_sta
 	now_ns = bpf_ktime_get_ns();
 	since_ns = tcp->tcp_wstamp_ns;
 	/* With pacing the time of the last transmission can lie ahead. */
-	exchange_sample(sock, now_ns, now_ns > since_ns ? now_ns - since_ns : 0);
+	response_sample(&member, sock->decay_ms, now_ns, now_ns > since_ns ? now_ns - since_ns : 0);
 	if (!endpoint || now_ns - sock->accounted_ns < ACCOUNT_NS)
 		return;
 	sock->accounted_ns = now_ns;
@@ -104,9 +96,9 @@ static inline void exchange_arrives(struct __sk_buff *skb)
 	if (!sock->answered) {
 		sock->answered = 1;
 		if (endpoint)
-			health_succeeded(sock, endpoint);
+			connection_succeeded(sock, endpoint);
 	}
-	if (!(sock->flags & SOCK_MEASURED))
+	if (!(sock->flags & SOCK_MEASURED) || exchange_is_measured_elsewhere(sk, sock))
 		return;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (tcp)

@@ -86,13 +86,13 @@ static inline void health_failed(uint64_t endpoint, bool probe, struct endpoint_
 	health_tell(&event);
 }
 
-/* The endpoint has answered this connection. */
-static inline void health_succeeded(const struct sock_state *sock, struct endpoint_state *state)
+/* The endpoint has answered a connection; `probe`: one that was to find out about it. */
+static inline void health_succeeded(uint64_t endpoint, uint32_t service, bool probe,
+				    struct endpoint_state *state)
 {
-	bool probe = sock->flags & SOCK_PROBE;
 	struct event event = {
-		.endpoint = sock->endpoint,
-		.service = sock->service,
+		.endpoint = endpoint,
+		.service = service,
 		.kind = EVENT_READMITTED,
 	};
 	bool returned;

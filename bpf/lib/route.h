@@ -74,6 +74,7 @@ static inline enum verdict route_service(const struct service_key *key, struct s
 	ret->decay_ms = service->decay_ms;
 	ret->connect_timeout_ms = service->connect_timeout_ms;
 	ret->sock_flags = (pick.fitness == FIT_PROBE ? SOCK_PROBE : 0) |
-			  (service->flags & SERVICE_MEASURED ? SOCK_MEASURED : 0);
+			  (service->flags & SERVICE_MEASURED ? SOCK_MEASURED : 0) |
+			  (service->flags & (SERVICE_SPLICE | SERVICE_SPLICE_FORCED) ? SOCK_SPLICE : 0);
 	return VERDICT_SEND;
 }

@@ -28,4 +28,6 @@ enum limits {
 	MAX_UNRESOLVED = 4096,
 	MAX_FRAGMENTED = 8192, /* datagrams that come in fragments at a time */
 	MAX_TRIES = 16,	       /* endpoints that one connect may try */
+	MAX_LISTENERS = 65536,
+	MAX_SPLICES = 65536, /* pairs; twice as many sockets */
 };

@@ -71,6 +71,28 @@ enum reason {
 	REASON_NEIGHBOUR_ANSWERED = 51, /* nobody answered for the address of an endpoint: the node did */
 	REASON_SPOOFED = 52,		/* dropped: not an address of the pod */
 
+	/* The splice: pairs of sockets on this node. Messages, and bytes where the name says so. */
+	REASON_SPLICE_OFFERED = 53,	   /* a client that is fit, of a service that is spliced */
+	REASON_SPLICE_ADMITTED = 54,	   /* its server is fit, too: a pair */
+	REASON_SPLICE_UNFIT_CLIENT = 55,   /* the client blocks, or is more than a TCP socket: left alone */
+	REASON_SPLICE_UNFIT_SERVER = 56,   /* the server is of another node, blocks or was not seen to listen */
+	REASON_SPLICE_FULL = 57,	   /* no room for the pair: left alone */
+	REASON_SPLICE_REDIRECT_MSGS = 58,  /* handed over */
+	REASON_SPLICE_REDIRECT_BYTES = 59, /* in them */
+	REASON_SPLICE_PASS_MSGS = 60,	   /* through the stack, for one of the reasons below */
+	REASON_SPLICE_PASS_BYTES = 61,	   /* in them */
+	REASON_SPLICE_OFF = 62,		   /* switched off, for the service or for all */
+	REASON_SPLICE_POLICY = 63,	   /* policy has changed since the pair was admitted */
+	REASON_SPLICE_ALONE = 64,	   /* the server has not joined */
+	REASON_SPLICE_OPTION = 65,	   /* a socket asks for what only the stack can do */
+	REASON_SPLICE_BLOCKING = 66,	   /* the receiver may block */
+	REASON_SPLICE_STATE = 67,	   /* an end is shut, or has an error */
+	REASON_SPLICE_ORDER = 68,	   /* bytes that were sent before are not read yet */
+	REASON_SPLICE_IDENTITY = 69,	   /* it is not the peer after all */
+	REASON_SPLICE_LIMIT = 70,	   /* enough waits to be read */
+	REASON_SPLICE_OWNED = 71,	   /* the receiver is at work on its socket at this moment */
+	REASON_SPLICE_FAILED = 72,	   /* the receiver was not in the map */
+
 	REASON_COUNT,
 };
 
@@ -132,6 +154,26 @@ struct stats_row {
 	uint64_t udp_healed;
 	uint64_t neighbour_answered;
 	uint64_t spoofed;
+	uint64_t splice_offered;
+	uint64_t splice_admitted;
+	uint64_t splice_unfit_client;
+	uint64_t splice_unfit_server;
+	uint64_t splice_full;
+	uint64_t splice_redirect_msgs;
+	uint64_t splice_redirect_bytes;
+	uint64_t splice_pass_msgs;
+	uint64_t splice_pass_bytes;
+	uint64_t splice_off;
+	uint64_t splice_policy;
+	uint64_t splice_alone;
+	uint64_t splice_option;
+	uint64_t splice_blocking;
+	uint64_t splice_state;
+	uint64_t splice_order;
+	uint64_t splice_identity;
+	uint64_t splice_limit;
+	uint64_t splice_owned;
+	uint64_t splice_failed;
 };
 
 _Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

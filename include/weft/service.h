@@ -31,6 +31,8 @@ enum service_flag {
 	SERVICE_AFFINITY = 1u << 0, /* a client (network namespace) stays with its endpoint */
 	SERVICE_NO_LOCAL = 1u << 1, /* has endpoints, but policy forbids those of other nodes */
 	SERVICE_MEASURED = 1u << 2, /* response times are taken: its members have rows in `response_state` */
+	SERVICE_SPLICE = 1u << 3,   /* pairs on one node are spliced, if the kernel passed the self-test */
+	SERVICE_SPLICE_FORCED = 1u << 4, /* ... also if it did not */
 };
 
 /* Read under the lock, once, into the reader's stack; updated in place with BPF_F_LOCK. */

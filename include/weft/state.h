@@ -124,6 +124,8 @@ enum sock_flag {
 	SOCK_PROBE = 1u << 2,	 /* it decides whether an ejected endpoint comes back */
 	SOCK_FAILED = 1u << 3,	 /* its failure has been counted */
 	SOCK_ESTABLISHED = 1u << 4,
+	SOCK_SPLICE = 1u << 5,	/* its service is spliced */
+	SOCK_SPLICED = 1u << 6, /* it has a row in `splice_pairs` */
 };
 
 enum {

@@ -79,16 +79,16 @@ int shim_health(struct shim_health *c)
 	if (c->failure)
 		connection_failed(&sock, state, c->failure);
 	else
-		health_succeeded(&sock, state);
+		connection_succeeded(&sock, state);
 	return 0;
 }
 
 SEC("syscall")
 int shim_exchange(struct shim_exchange *c)
 {
-	struct sock_state sock = c->sock;
+	struct member_key member = { .endpoint = c->sock.endpoint, .service = c->sock.service };
 
-	exchange_sample(&sock, c->now_ns, c->response_ns);
+	response_sample(&member, c->sock.decay_ms, c->now_ns, c->response_ns);
 	return 0;
 }
 

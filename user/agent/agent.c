@@ -15,6 +15,7 @@
 #include "kern/cgroup.h"
 #include "kern/events.h"
 #include "kern/load.h"
+#include "kern/splice.h"
 #include "kern/recount.h"
 #include "model/model.h"
 #include "plan/diff.h"
@@ -361,19 +362,25 @@ static int watch_events(struct agent *a, struct why *why)
 	return 0;
 }
 
+static void report_feature(const struct feature_state *feature)
+{
+	if (!feature->on)
+		log_line(LOG_WARN, "%s is off: %s; %s", feature->name, feature->why.text, feature->effect);
+}
+
 static void report_load(const struct agent *a, const struct load_report *report)
 {
+	struct feature_state auto_splice = splice_auto(report->splice_test, &report->splice_test_why);
+
 	if (report->mounted)
 		log_line(LOG_INFO, "mounted a BPF file system for %s", a->kern.dir);
 	if (report->adopted)
 		log_line(LOG_INFO, "adopted what is loaded under %s", a->kern.dir);
 	else
 		log_line(LOG_INFO, "loaded on %s, pinned under %s", report->cgroup, a->kern.dir);
-	for (int i = 0; i < FEATURE_COUNT; i++) {
-		if (!report->features[i].on)
-			log_line(LOG_WARN, "%s is off: %s; %s", report->features[i].name,
-				 report->features[i].why.text, report->features[i].effect);
-	}
+	for (int i = 0; i < FEATURE_COUNT; i++)
+		report_feature(&report->features[i]);
+	report_feature(&auto_splice);
 }
 
 static void init_handles(struct agent *a)

@@ -6,6 +6,7 @@
 #include "cmd/fail.h"
 #include "kern/cgroup.h"
 #include "kern/load.h"
+#include "kern/splice.h"
 
 static const struct column columns[] = {
 	{ "FEATURE", "feature", CELL_TEXT, false },   { "ON", "on", CELL_BOOL, false },
@@ -38,10 +39,18 @@ static struct feature_state check_cgroup_mount(void)
 	return state;
 }
 
+/* Whether services that leave it to weft are spliced. */
+static struct feature_state check_splice(const struct feature_state features[FEATURE_COUNT])
+{
+	struct why why = { "" };
+
+	return splice_auto(features[FEATURE_SPLICE].on ? splice_test(&why) : 0, &why);
+}
+
 int cmd_check(const struct cli *cli)
 {
 	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(columns, ARRAY_LEN(columns));
-	struct feature_state features[FEATURE_COUNT], cgroup = check_cgroup_mount();
+	struct feature_state features[FEATURE_COUNT], cgroup = check_cgroup_mount(), splice;
 	struct why why = { "" };
 	int error;
 
@@ -56,6 +65,8 @@ int cmd_check(const struct cli *cli)
 	add(sheet, &cgroup);
 	for (int i = 0; i < FEATURE_COUNT; i++)
 		add(sheet, &features[i]);
+	splice = check_splice(features);
+	add(sheet, &splice);
 	error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
 	if (error)
 		return fail("check", error, &why);

@@ -60,5 +60,6 @@ int cmd_agent(const struct cli *cli);
 int cmd_get(const struct cli *cli);
 int cmd_drain(const struct cli *cli);
 int cmd_undrain(const struct cli *cli);
+int cmd_splice(const struct cli *cli);
 int cmd_check(const struct cli *cli);
 int cmd_version(const struct cli *cli);

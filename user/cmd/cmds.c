@@ -50,10 +50,12 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "get",
-		.words = "services|endpoints|interfaces|stats [NAME]",
-		.summary = "Show what the kernel holds: services, endpoints, interfaces or counters",
+		.words = "services|endpoints|interfaces|splices|pairs|stats [NAME]",
+		.summary = "Show what the kernel holds: services, endpoints, interfaces, splices or counters",
 		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
-			   "namespace/name), one interface or one counter.",
+			   "namespace/name), one interface or one counter. 'splices' are services with\n"
+			   "weft.dev/splice, what was handed over for them and what went through the stack, and\n"
+			   "why; 'pairs' their open connections on this node.",
 		.min_words = 1,
 		.max_words = 2,
 		.options = "bnAoH",
@@ -86,6 +88,18 @@ const struct cmd cmds[] = {
 		.max_words = 1,
 		.options = "boH",
 		.run = cmd_undrain,
+	},
+	{
+		.name = "splice",
+		.words = "on|off",
+		.summary = "Switch the splice of this node, for open connections as well",
+		.details = "off: bytes of all connections go through the network stack, from the next message on,\n"
+			   "whatever services ask for; on undoes it. Safe at any moment, with or without an agent.\n"
+			   "'weft get splices' shows which services are spliced.",
+		.min_words = 1,
+		.max_words = 1,
+		.options = "b",
+		.run = cmd_splice,
 	},
 	{
 		.name = "check",

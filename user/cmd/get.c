@@ -7,8 +7,11 @@
 #include "base/addr.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
+#include "cmd/full_name.h"
 #include "cmd/get_interfaces.h"
+#include "cmd/get_splices.h"
 #include "kern/load.h"
+#include "kern/splice.h"
 #include "watch/health.h"
 #include "watch/list.h"
 
@@ -87,31 +90,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-/* A name in `names`, cut at its slash. */
-struct full_name {
-	char namespace[NAME_SIZE];
-	const char *name;
-};
-
-static struct full_name full_name(const char *text)
-{
-	struct full_name full;
-	const char *slash = strchr(text, '/');
-
-	full.name = slash ? slash + 1 : text;
-	snprintf(full.namespace, sizeof(full.namespace), "%.*s", (int)(slash ? slash - text : 0), text);
-	return full;
-}
-
-static bool is_asked_for(const struct cli *cli, const char *text, const struct full_name *full)
-{
-	const char *name = cli->n_words > 1 ? cli->words[1] : NULL;
-
-	if (cli->namespace && strcmp(cli->namespace, full->namespace))
-		return false;
-	return !name || !strcmp(name, full->name) || !strcmp(name, text);
 }
 
 /* A number that zero stands for "not known" in. */
@@ -252,7 +230,7 @@ static int fill_services(const struct cli *cli, struct kern *kern, struct sheet 
 	for (size_t i = 0; i < listing.n_services; i++) {
 		struct full_name full = full_name(listing.services[i].name);
 
-		if (is_asked_for(cli, listing.services[i].name, &full))
+		if (full_name_is_asked_for(cli, listing.services[i].name, &full))
 			add_service(sheet, &listing.services[i], &full);
 	}
 	return error;
@@ -268,10 +246,35 @@ static int fill_endpoints(const struct cli *cli, struct kern *kern, struct sheet
 	for (size_t i = 0; i < listing.n_endpoints; i++) {
 		struct full_name full = full_name(listing.endpoints[i].name);
 
-		if (is_asked_for(cli, listing.endpoints[i].name, &full))
+		if (full_name_is_asked_for(cli, listing.endpoints[i].name, &full))
 			add_endpoint(sheet, &listing.endpoints[i], &full);
 	}
 	return error;
+}
+
+static void add_stat(const struct cli *cli, struct sheet *sheet, const char *name, uint64_t value)
+{
+	if (cli->n_words > 1 && strcmp(cli->words[1], name))
+		return;
+	sheet_text(sheet, name);
+	sheet_number(sheet, value);
+}
+
+/* What came of the self-test: 1 for each thing that the kernel does not do as TCP does. */
+static int add_splice_test(const struct cli *cli, struct kern *kern, struct sheet *sheet)
+{
+	char name[64];
+	uint64_t test;
+	int error = kern_splicing_read(kern, SPLICING_TEST, &test);
+
+	if (error)
+		return error;
+	add_stat(cli, sheet, "splice_selftest_passed", test == SPLICE_TESTED);
+	for (int i = 0; i < SPLICE_FAILURES; i++) {
+		snprintf(name, sizeof(name), "splice_selftest_failed_%s", splice_failure_names[i]);
+		add_stat(cli, sheet, name, test >> (i + 1) & 1);
+	}
+	return 0;
 }
 
 static int fill_stats(const struct cli *cli, struct kern *kern, struct sheet *sheet, struct why *why)
@@ -284,13 +287,10 @@ static int fill_stats(const struct cli *cli, struct kern *kern, struct sheet *sh
 		error = kern_stats(kern, &row);
 	if (error)
 		return why_set(why, error, "cannot read the counters: %s", strerror(-error));
-	for (size_t i = 0; i < REASON_COUNT; i++) {
-		if (cli->n_words > 1 && strcmp(cli->words[1], names.items[i]))
-			continue;
-		sheet_text(sheet, names.items[i]);
-		sheet_number(sheet, ((uint64_t *)&row)[i]);
-	}
-	return 0;
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		add_stat(cli, sheet, names.items[i], ((uint64_t *)&row)[i]);
+	error = add_splice_test(cli, kern, sheet);
+	return error ? why_set(why, error, "cannot read map splicing: %s", strerror(-error)) : 0;
 }
 
 static const struct {
@@ -302,6 +302,8 @@ static const struct {
 	{ "services", service_columns, ARRAY_LEN(service_columns), fill_services },
 	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), fill_endpoints },
 	{ "interfaces", interface_columns, INTERFACE_COLUMNS, fill_interfaces },
+	{ "splices", splice_columns, SPLICE_COLUMNS, fill_splices },
+	{ "pairs", pair_columns, PAIR_COLUMNS, fill_pairs },
 	{ "stats", stat_columns, ARRAY_LEN(stat_columns), fill_stats },
 };
 
@@ -331,7 +333,8 @@ int cmd_get(const struct cli *cli)
 			return get(cli, i);
 	}
 	fprintf(stderr,
-		"weft get: there is no '%s' to get; there are services, endpoints, interfaces and stats\n",
+		"weft get: there is no '%s' to get; there are services, endpoints, interfaces, splices, pairs "
+		"and stats\n",
 		cli->words[0]);
 	return 2;
 }

@@ -6,18 +6,25 @@
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "kern/load.h"
+#include "kern/splice.h"
+
+static void report_feature(const struct feature_state *feature)
+{
+	if (!feature->on)
+		printf("%s is off: %s; %s\n", feature->name, feature->why.text, feature->effect);
+}
 
 static void report_load(const struct cli *cli, const struct load_report *report)
 {
+	struct feature_state auto_splice = splice_auto(report->splice_test, &report->splice_test_why);
+
 	if (report->mounted)
 		printf("mounted a BPF file system for %s\n", cli->bpffs);
 	printf("%s on %s, pinned under %s\n", report->replaced ? "programs replaced" : "loaded",
 	       report->cgroup, cli->bpffs);
-	for (int i = 0; i < FEATURE_COUNT; i++) {
-		if (!report->features[i].on)
-			printf("%s is off: %s; %s\n", report->features[i].name, report->features[i].why.text,
-			       report->features[i].effect);
-	}
+	for (int i = 0; i < FEATURE_COUNT; i++)
+		report_feature(&report->features[i]);
+	report_feature(&auto_splice);
 }
 
 /* To the interfaces that there are now. */

@@ -21,7 +21,7 @@ enum {
 void kern_init(struct kern *kern, const char *dir)
 {
 	*kern = (struct kern){
-		.meta = -1, .stats = -1, .settings = -1, .interfaces = -1, .sources = -1, .lock = -1
+		.meta = -1, .stats = -1, .settings = -1, .interfaces = -1, .sources = -1, .splicing = -1, .lock = -1
 	};
 	snprintf(kern->dir, sizeof(kern->dir), "%s", dir);
 	for (int table = 0; table < TABLE_COUNT; table++)
@@ -37,6 +37,7 @@ void kern_close(struct kern *kern)
 	closep(&kern->settings);
 	closep(&kern->interfaces);
 	closep(&kern->sources);
+	closep(&kern->splicing);
 	closep(&kern->lock);
 }
 
@@ -100,6 +101,7 @@ static int open_others(struct kern *kern, struct why *why)
 		{ "settings", &kern->settings },
 		{ "interfaces", &kern->interfaces },
 		{ "sources", &kern->sources },
+		{ "splicing", &kern->splicing },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {

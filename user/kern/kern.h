@@ -21,6 +21,7 @@ struct kern {
 	int settings;
 	int interfaces;
 	int sources;
+	int splicing;
 	int lock;	 /* -1, or the directory, locked for this process */
 	bool no_batch;	 /* the kernel lacks batch operations */
 	bool no_barrier; /* it has no grace period for us: time must do */

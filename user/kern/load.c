@@ -14,6 +14,7 @@
 #include "kern/attach.h"
 #include "kern/cgroup.h"
 #include "kern/pins.h"
+#include "kern/splice.h"
 #include "weft.skel.h"
 #include "weft/names.h"
 
@@ -54,7 +55,8 @@ static int link_cgroup(const char *dir, const char *name, uint64_t *ret)
 static bool is_hook(const struct bpf_program *program)
 {
 	return bpf_program__autoload(program) && bpf_program__type(program) != BPF_PROG_TYPE_TRACING &&
-	       bpf_program__type(program) != BPF_PROG_TYPE_SCHED_CLS;
+	       bpf_program__type(program) != BPF_PROG_TYPE_SCHED_CLS &&
+	       bpf_program__type(program) != BPF_PROG_TYPE_SK_MSG;
 }
 
 static bool is_pinned(const char *dir, const struct bpf_program *program)
@@ -109,6 +111,13 @@ static uint64_t tick_length_ns(void)
 	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) ? 0 : tick.tv_nsec;
 }
 
+/* Pairs are found by sockops, which must know a socket's network namespace. */
+static bool can_splice(const struct feature_state features[FEATURE_COUNT])
+{
+	return features[FEATURE_SPLICE].on && features[FEATURE_HEALTH].on &&
+	       features[FEATURE_MOVED_AFFINITY].on;
+}
+
 static int open_skeleton(const char *dir, const struct feature_state features[FEATURE_COUNT], struct why *why,
 			 struct weft **ret)
 {
@@ -122,6 +131,7 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 	skeleton->rodata->can_count_flows = features[FEATURE_UDP_FLOWS].on;
 	skeleton->rodata->can_name_client = features[FEATURE_MOVED_AFFINITY].on;
 	skeleton->rodata->can_rescue = features[FEATURE_TC].on;
+	skeleton->rodata->can_splice = can_splice(features);
 	skeleton->rodata->tick_ns = tick_length_ns();
 	bpf_program__set_autoload(skeleton->progs.weft_sockops, features[FEATURE_HEALTH].on);
 	bpf_program__set_autoload(skeleton->progs.weft_ingress,
@@ -131,6 +141,8 @@ static int open_skeleton(const char *dir, const struct feature_state features[FE
 				  features[FEATURE_HEALTH].on && features[FEATURE_RECOUNT].on);
 	bpf_program__set_autoload(skeleton->progs.weft_from_pod, features[FEATURE_TC].on);
 	bpf_program__set_autoload(skeleton->progs.weft_to_pod, features[FEATURE_TC].on);
+	bpf_program__set_autoload(skeleton->progs.weft_message, can_splice(features));
+	bpf_map__set_autocreate(skeleton->maps.splice_socks, can_splice(features));
 	bpf_object__for_each_map (map, skeleton->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
@@ -286,6 +298,27 @@ static void drop_unused(const char *dir, const struct weft *skeleton)
 	}
 }
 
+/*
+ * Before anything can be admitted. A kernel that runs may not be the one that was tried when the maps were made, so it is
+ * tried each time.
+ */
+static int prepare_splice(const struct weft *skeleton, struct load_report *report, struct why *why)
+{
+	uint32_t key = SPLICING_TEST;
+	uint64_t result;
+
+	if (!can_splice(report->features))
+		return 0;
+	result = report->splice_test = splice_test(&report->splice_test_why);
+	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.splicing), &key, &result, BPF_ANY))
+		return why_set(why, -errno, "map splicing: %s", strerror(errno));
+	if (bpf_prog_attach(bpf_program__fd(skeleton->progs.weft_message),
+			    bpf_map__fd(skeleton->maps.splice_socks), BPF_SK_MSG_VERDICT, 0))
+		return why_set(why, -errno, "cannot attach weft_message to splice_socks: %s",
+			       strerror(errno));
+	return 0;
+}
+
 static int load_and_attach(const struct kern_options *options, struct weft *skeleton,
 			   struct load_report *report, struct why *why)
 {
@@ -302,6 +335,8 @@ static int load_and_attach(const struct kern_options *options, struct weft *skel
 		if (error)
 			why_set(why, error, "meta: %s", strerror(-error));
 	}
+	if (!error)
+		error = prepare_splice(skeleton, report, why);
 	if (!error)
 		error = attach_all(options->bpffs, skeleton, cgroup_fd, report, why);
 	if (!error)
@@ -342,6 +377,18 @@ static int load_locked(const struct kern_options *options, bool adopt, struct lo
 	return load_and_attach(options, skeleton, report, why);
 }
 
+/* What is adopted may have been loaded by a weft that tried less. */
+static int try_splice_again(const struct kern *kern, struct load_report *report, struct why *why)
+{
+	int error;
+
+	if (!report->adopted || !can_splice(report->features))
+		return 0;
+	report->splice_test = splice_test(&report->splice_test_why);
+	error = kern_splicing_write(kern, SPLICING_TEST, report->splice_test);
+	return error ? why_set(why, error, "map splicing in %s: %s", kern->dir, strerror(-error)) : 0;
+}
+
 static int load(const struct kern_options *options, bool adopt, struct why *why, struct kern *ret,
 		struct load_report *ret_report)
 {
@@ -370,6 +417,8 @@ static int load(const struct kern_options *options, bool adopt, struct why *why,
 		error = kern_open(dir, why, &kern);
 	if (!error)
 		error = kern_attach_claim_netns(&kern, why);
+	if (!error)
+		error = try_splice_again(&kern, &report, why);
 	if (error) {
 		kern_close(&kern);
 		if (fresh)
@@ -398,6 +447,17 @@ int kern_adopt(const struct kern_options *options, struct why *why, struct kern 
 	return load(options, true, why, ret, ret_report);
 }
 
+/* Sockets keep program and maps after the pins are gone: from now on they send through the stack. */
+static void switch_splice_off(const char *bpffs)
+{
+	_cleanup_(closep) int map = pins_get(bpffs, NULL, "splicing");
+	uint32_t key = SPLICING_OFF;
+	uint64_t off = 1;
+
+	if (map >= 0)
+		bpf_map_update_elem(map, &key, &off, BPF_ANY);
+}
+
 int kern_unload(const char *bpffs, struct unload_report *ret, struct why *why)
 {
 	_cleanup_(closep) int lock = -1;
@@ -409,6 +469,7 @@ int kern_unload(const char *bpffs, struct unload_report *ret, struct why *why)
 	lock = kern_lock(bpffs, why);
 	if (lock < 0)
 		return lock;
+	switch_splice_off(bpffs);
 	error = kern_attach_end(bpffs, &ret->netns, why);
 	return error ? error : pins_remove(bpffs, why);
 }

@@ -13,16 +13,22 @@
 #include "kern/barrier.h"
 #include "kern/try.h"
 
-int try_program(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why)
+int try_load(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = target->attach,
 		    .attach_btf_id = target->btf_id);
-	_cleanup_(closep) int fd =
-		bpf_prog_load(target->program, "weft_probe", "Dual BSD/GPL", insns, count, &options);
+	int fd = bpf_prog_load(target->program, "weft_probe", "Dual BSD/GPL", insns, count, &options);
 
 	if (fd < 0)
 		return why_set(why, fd, "the kernel refuses a program that uses it: %s", strerror(-fd));
-	return 0;
+	return fd;
+}
+
+int try_program(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why)
+{
+	_cleanup_(closep) int fd = try_load(target, insns, count, why);
+
+	return fd < 0 ? fd : 0;
 }
 
 static int try_btf(struct why *why)
@@ -272,6 +278,8 @@ static const struct {
 			 "from any address",
 			 false, try_tc },
 	[FEATURE_TCX] = { "tcx", "programs are attached to interfaces by filters of clsact", false, try_tcx },
+	[FEATURE_SPLICE] = { "splice", "bytes between two sockets of a node go through the network stack, always",
+			     false, try_splice },
 	[FEATURE_MAP_BATCH] = { "map_batch", "rows are written and read one by one, which is slower", false,
 				try_map_batch },
 	[FEATURE_RCU_BARRIER] = { "rcu_barrier", "old rows stay for a second before they are deleted", false,

@@ -30,7 +30,10 @@ struct target {
 
 /* All return 0 or, of what opens, a descriptor to close; or a negative errno with `why`. */
 int try_program(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why);
+/* As try_program(), but the program stays, for the descriptor's owner. */
+int try_load(const struct target *target, const struct bpf_insn *insns, size_t count, struct why *why);
 int try_make_map(enum bpf_map_type type, bool locked, struct why *why);
 
+int try_splice(struct why *why);
 int try_tc(struct why *why);
 int try_tcx(struct why *why);

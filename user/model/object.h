@@ -41,6 +41,13 @@ struct health_knobs {
 		connect_timeout_ms; /* weft.dev/connect-timeout; 100 ms to 10 m; zero: as the socket has it */
 };
 
+/* Are the bytes of two sockets on one node handed over without the network stack? */
+enum splice_mode {
+	SPLICE_MODE_OFF,
+	SPLICE_MODE_AUTO, /* where the kernel passed the self-test */
+	SPLICE_MODE_ON,	  /* where it did not, too */
+};
+
 struct service {
 	/* Why weft leaves this service alone ("headless", "ExternalName", ...); NULL if it is balanced. */
 	char *ignored;
@@ -50,6 +57,7 @@ struct service {
 	size_t n_ports;
 	enum algorithm algorithm; /* annotation weft.dev/lb; default random */
 	bool measured;		  /* annotation weft.dev/measure; ALGORITHM_EWMA measures in any case */
+	enum splice_mode splice;  /* annotation weft.dev/splice; default off */
 	uint32_t decay_ms;	  /* annotation weft.dev/ewma-decay; 100 ms to 10 min, default 10 s */
 	struct health_knobs health;
 	bool affinity;		/* sessionAffinity: ClientIP */

@@ -183,6 +183,16 @@ static int put_state(struct plan *plan, struct service_entry *entry)
 	return plan_put(plan, TABLE_STATE, &entry->row.id, &state);
 }
 
+static int put_splice_state(struct plan *plan, struct service_entry *entry, uint32_t flags)
+{
+	struct splice_state state = { 0 };
+
+	if (entry->has_splice || !(flags & (SERVICE_SPLICE | SERVICE_SPLICE_FORCED)))
+		return 0;
+	entry->has_splice = true;
+	return plan_put(plan, TABLE_SPLICE_STATE, &entry->row.id, &state);
+}
+
 /* What is said of the service itself. */
 static void set_row(struct service_row *row, const struct want *want)
 {
@@ -214,6 +224,8 @@ static int update_service(struct present *present, struct plan *plan, struct ser
 	if (!error)
 		error = put_state(plan, entry);
 	if (!error)
+		error = put_splice_state(plan, entry, want->flags);
+	if (!error)
 		error = merge_members(present, plan, entry, members, want->n_endpoints);
 	if (!error)
 		error = measure_members(present, plan, entry->row.id, want->flags & SERVICE_MEASURED, members,
@@ -242,6 +254,8 @@ static int delete_service(struct present *present, struct plan *plan, struct ser
 		error = retire_slots(present, entry);
 	if (!error && entry->has_state)
 		error = plan_delete(&present->garbage, TABLE_STATE, &entry->row.id);
+	if (!error && entry->has_splice)
+		error = plan_delete(&present->garbage, TABLE_SPLICE_STATE, &entry->row.id);
 	if (!error)
 		error = name_release(present, entry->row.name);
 	service_remove(present, entry);

@@ -15,6 +15,7 @@ const struct table_shape table_shapes[TABLE_COUNT] = {
 	[TABLE_STATE] = { "service_state", sizeof(uint32_t), sizeof(struct service_state), true },
 	[TABLE_RESPONSE_STATE] = { "response_state", sizeof(struct member_key), sizeof(struct response_state),
 				   true },
+	[TABLE_SPLICE_STATE] = { "splice_state", sizeof(uint32_t), sizeof(struct splice_state), false },
 	[TABLE_MEMBERS] = { "members", sizeof(struct member_key), sizeof(struct member_row), true },
 	[TABLE_SLOTS] = { "slots", sizeof(struct slot_key), sizeof(struct slot_row), false },
 	[TABLE_SERVICES] = { "services", sizeof(struct service_key), sizeof(struct service_row), true },

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "weft/service.h"
+#include "weft/splice.h"
 #include "weft/state.h"
 
 /* At no moment is there an endpoint without its state, or a slot of a measured service without its member's. */
@@ -21,6 +22,7 @@ enum table {
 	TABLE_INDEX,
 	TABLE_STATE,
 	TABLE_RESPONSE_STATE,
+	TABLE_SPLICE_STATE,
 	TABLE_MEMBERS,
 	TABLE_SLOTS,
 	TABLE_SERVICES,

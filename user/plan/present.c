@@ -101,6 +101,16 @@ static int read_state(struct present *present, uint32_t id)
 	return 0;
 }
 
+static int read_splice_state(struct present *present, uint32_t id)
+{
+	struct service_entry *service = service_by_id(present, id);
+
+	if (!service)
+		return plan_delete(&present->garbage, TABLE_SPLICE_STATE, &id);
+	service->has_splice = true;
+	return 0;
+}
+
 static int read_endpoint_state(struct present *present, uint64_t id)
 {
 	struct endpoint_entry *endpoint = endpoint_by_id(present, id);
@@ -153,6 +163,8 @@ int present_read(struct present *present, enum table table, const void *key, con
 		return read_drain(present, id);
 	case TABLE_RESPONSE_STATE:
 		return response_add(present, key) ? 0 : -ENOMEM;
+	case TABLE_SPLICE_STATE:
+		return read_splice_state(present, *(const uint32_t *)key);
 	case TABLE_MEMBERS:
 		return read_member(present, key, value);
 	case TABLE_SLOTS:

@@ -61,6 +61,7 @@ struct service_entry {
 	struct member_entry *members; /* sorted by endpoint id */
 	size_t n_members;
 	bool has_state;
+	bool has_splice; /* a row of `splice_state`; it stays as long as the service */
 	bool wanted; /* used by the diff */
 	struct service_entry *next_of_name;
 	UT_hash_handle by_key, by_id;

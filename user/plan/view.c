@@ -3,6 +3,7 @@
 #include "plan/view.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,11 +153,14 @@ static void want_fill(struct want *want, const struct found_list *list, const st
 	want->n_endpoints = list->count;
 }
 
-static uint32_t flags_of(const struct service *service)
+static uint32_t flags_of(const struct service *service, uint8_t protocol)
 {
 	bool measured = service->measured || service->algorithm == ALGORITHM_EWMA;
+	uint32_t flags = (service->affinity ? SERVICE_AFFINITY : 0) | (measured ? SERVICE_MEASURED : 0);
 
-	return (service->affinity ? SERVICE_AFFINITY : 0) | (measured ? SERVICE_MEASURED : 0);
+	if (protocol != IPPROTO_TCP || service->splice == SPLICE_MODE_OFF)
+		return flags;
+	return flags | (service->splice == SPLICE_MODE_ON ? SERVICE_SPLICE_FORCED : SERVICE_SPLICE);
 }
 
 static int want_build(const struct model_service *model, const struct addr *address,
@@ -174,7 +178,7 @@ static int want_build(const struct model_service *model, const struct addr *addr
 	struct want want = {
 		.key = { .address = *address, .port = port->port, .protocol = port->protocol },
 		.algorithm = service->algorithm,
-		.flags = flags_of(service),
+		.flags = flags_of(service, port->protocol),
 		.affinity_s = service->affinity ? service->affinity_s : 0,
 		.decay_ms = service->decay_ms,
 		.health = service->health,

@@ -13,6 +13,7 @@ enum {
 
 static const char algorithm_annotation[] = "weft.dev/lb";
 static const char measure_annotation[] = "weft.dev/measure";
+static const char splice_annotation[] = "weft.dev/splice";
 
 /* An annotation whose value is a number or, in milliseconds, a duration. */
 struct knob {
@@ -64,7 +65,8 @@ bool balance_knows(const char *annotation)
 		if (!strcmp(annotation, knobs[i].annotation))
 			return true;
 	}
-	return !strcmp(annotation, algorithm_annotation) || !strcmp(annotation, measure_annotation);
+	return !strcmp(annotation, algorithm_annotation) || !strcmp(annotation, measure_annotation) ||
+	       !strcmp(annotation, splice_annotation);
 }
 
 /* The digits at the front, up to `most`; returns what stands behind them, or NULL. */
@@ -118,6 +120,27 @@ static bool read_duration(const char *text, uint32_t most, uint32_t *ret)
 	return true;
 }
 
+/* The place of an annotation's value in a list of words; zero if it is absent. `known` is said where it is none. */
+static int parse_word(const struct parsing *p, const char *name, const char *const *words, size_t n_words,
+		      const char *known, size_t *ret)
+{
+	struct field annotation = field_member(&p->annotations, name);
+	const char *text = NULL;
+	int error = field_string(&annotation, &text);
+
+	*ret = 0;
+	if (error || !text)
+		return error;
+	for (size_t i = 0; i < n_words; i++) {
+		if (!strcmp(text, words[i])) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return field_refuse(&annotation, "Service %s/%s: \"%.64s\" is not known (%s)", p->object->namespace,
+			    p->object->name, text, known);
+}
+
 static int parse_algorithm(const struct parsing *p, enum algorithm *ret)
 {
 	static const char *const words[] = {
@@ -126,24 +149,26 @@ static int parse_algorithm(const struct parsing *p, enum algorithm *ret)
 		[ALGORITHM_LEAST_CONN] = "least_conn",
 		[ALGORITHM_EWMA] = "ewma",
 	};
-	struct field annotation = field_member(&p->annotations, algorithm_annotation);
-	const char *text = NULL;
-	int error = field_string(&annotation, &text);
+	size_t word;
+	int error = parse_word(p, algorithm_annotation, words, ARRAY_LEN(words),
+			       "random, round_robin, least_conn or ewma", &word);
 
-	if (error)
-		return error;
-	*ret = ALGORITHM_RANDOM;
-	if (!text)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (!strcmp(text, words[i])) {
-			*ret = (enum algorithm)i;
-			return 0;
-		}
-	}
-	return field_refuse(&annotation,
-			    "Service %s/%s: \"%.64s\" is not known (random, round_robin, least_conn or ewma)",
-			    p->object->namespace, p->object->name, text);
+	*ret = (enum algorithm)word;
+	return error;
+}
+
+static int parse_splice(const struct parsing *p, enum splice_mode *ret)
+{
+	static const char *const words[] = {
+		[SPLICE_MODE_OFF] = "off",
+		[SPLICE_MODE_AUTO] = "auto",
+		[SPLICE_MODE_ON] = "on",
+	};
+	size_t word;
+	int error = parse_word(p, splice_annotation, words, ARRAY_LEN(words), "auto, on or off", &word);
+
+	*ret = (enum splice_mode)word;
+	return error;
 }
 
 static int parse_measure(const struct parsing *p, bool *ret)
@@ -203,6 +228,8 @@ int parse_balance(const struct parsing *p)
 
 	if (!error)
 		error = parse_measure(p, &service->measured);
+	if (!error)
+		error = parse_splice(p, &service->splice);
 	for (size_t i = 0; !error && i < ARRAY_LEN(knobs); i++)
 		error = parse_knob(p, &knobs[i], &values[i]);
 	if (!error)

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who is spliced. Being in a sockhash changes what a blocking recv() returns, and costs a little with every message:
+ * so no socket is put there that blocks, or whose peer would not be there as well.
+ *
+ * The client is established first. It must know by then whether its server's sockets will block, and whether that is
+ * on this node at all: listening sockets are noted, and where a SYN arrives, so is the namespace that it arrived in.
+ * Then the client makes a row and leaves a call, which the server finds by the addresses when it is established.
+ */
+#pragma once
+
+#include "lib/addr.h"
+#include "lib/count.h"
+#include "lib/connection.h"
+#include "lib/pair.h"
+#include "lib/socket.h"
+
+#define FAMILY_INET 2
+
+/* An address of a socket, of either family, as sockops has it. */
+#define SOCKOPS_ADDR(ctx, side, ret)                                                                         \
+	do {                                                                                                 \
+		union addr_words *words = (void *)(ret);                                                     \
+                                                                                                             \
+		if ((ctx)->family == FAMILY_INET) {                                                          \
+			words->halves[0] = 0;                                                                \
+			words->words[2] = V4_PREFIX;                                                         \
+			words->words[3] = (ctx)->side##_ip4;                                                 \
+		} else {                                                                                     \
+			words->words[0] = (ctx)->side##_ip6[0];                                              \
+			words->words[1] = (ctx)->side##_ip6[1];                                              \
+			words->words[2] = (ctx)->side##_ip6[2];                                              \
+			words->words[3] = (ctx)->side##_ip6[3];                                              \
+		}                                                                                            \
+	} while (0)
+
+/* A socket begins to listen. Of several at one port, one that blocks stands for all. */
+static inline void splice_listens(struct bpf_sock_ops *ctx)
+{
+	struct listener_key key = { .netns = bpf_get_netns_cookie(ctx), .port = ctx->local_port };
+	struct bpf_sock *sk = ctx->sk;
+	struct listener_row row = { .cookie = bpf_get_socket_cookie(ctx) };
+	struct listener_row *before;
+	struct tcp_sock *other;
+
+	if (!sk)
+		return;
+	row.sock = (uint64_t)sk;
+	before = bpf_map_lookup_elem(&listeners, &key);
+	if (before && before->cookie != row.cookie) {
+		other = socket_at(before->sock);
+		if (socket_cookie(other) == before->cookie &&
+		    ((struct sock *)other)->__sk_common.skc_state == BPF_TCP_LISTEN &&
+		    (before->blocks || socket_descriptor(other) != DESCRIPTOR_RETURNS))
+			return;
+	}
+	bpf_map_update_elem(&listeners, &key, &row, BPF_ANY);
+}
+
+/* A SYN has come for an address of this namespace. */
+static inline void splice_is_called(struct bpf_sock_ops *ctx)
+{
+	struct service_key key = { .port = (uint16_t)ctx->local_port, .protocol = IPPROTO_TCP };
+	uint64_t netns = bpf_get_netns_cookie(ctx);
+	uint64_t *home;
+
+	SOCKOPS_ADDR(ctx, local, &key.address);
+	home = bpf_map_lookup_elem(&listener_homes, &key);
+	if (!home || *home != netns)
+		bpf_map_update_elem(&listener_homes, &key, &netns, BPF_ANY);
+}
+
+/* Will what this port accepts return where it would have to wait? */
+static inline bool splice_listener_is_fit(const struct listener_key *key)
+{
+	struct listener_row *row = bpf_map_lookup_elem(&listeners, key);
+	struct tcp_sock *listener;
+
+	if (!row || row->blocks)
+		return false;
+	listener = socket_at(row->sock);
+	return socket_cookie(listener) == row->cookie &&
+	       ((struct sock *)listener)->__sk_common.skc_state == BPF_TCP_LISTEN &&
+	       socket_descriptor(listener) == DESCRIPTOR_RETURNS;
+}
+
+static inline bool splice_find_listener(const struct sock_state *sock, struct listener_key *ret)
+{
+	struct service_key key = {
+		.address = sock->address,
+		.port = sock->port,
+		.protocol = IPPROTO_TCP,
+	};
+	uint64_t *home = bpf_map_lookup_elem(&listener_homes, &key);
+
+	if (!home)
+		return false;
+	ret->netns = *home;
+	ret->port = sock->port;
+	return true;
+}
+
+static const struct splice_pair BLANK_PAIR;
+
+static inline void splice_make_pair(struct bpf_sock_ops *ctx, const struct sock_state *sock,
+				    struct splice_pair *pair)
+{
+	pair->dialled.address = sock->dialled;
+	pair->dialled.port = sock->dialled_port;
+	pair->dialled.protocol = IPPROTO_TCP;
+	SOCKOPS_ADDR(ctx, local, &pair->call.client);
+	pair->call.server = sock->address;
+	pair->call.client_port = (uint16_t)ctx->local_port;
+	pair->call.server_port = sock->port;
+	pair->endpoint = sock->endpoint;
+	pair->service = sock->service;
+	pair->decay_ms = sock->decay_ms;
+	pair->measured = sock->flags & SOCK_MEASURED;
+	pair->probe = sock->flags & SOCK_PROBE;
+	pair->policy = splice_policy();
+}
+
+/* Returns 0, or an error if there is no room, or another client of the same addresses waits for its server. */
+static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct sock_state *sock,
+			       const struct listener_key *listener)
+{
+	uint64_t cookie = bpf_get_socket_cookie(ctx);
+	struct splice_pair *pair;
+	struct splice_end *end;
+
+	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	/* A socket that connects anew is in the map under its old peer. */
+	if (!end || end->pair)
+		return -EEXIST;
+	if (bpf_map_update_elem(&splice_pairs, &cookie, &BLANK_PAIR, BPF_NOEXIST))
+		return -E2BIG;
+	pair = bpf_map_lookup_elem(&splice_pairs, &cookie);
+	if (!pair)
+		return -E2BIG;
+	splice_make_pair(ctx, sock, pair);
+	pair->listener = *listener;
+	pair->halves[SPLICE_CLIENT].sock = (uint64_t)sk;
+	pair->halves[SPLICE_CLIENT].cookie = cookie;
+	if (bpf_map_update_elem(&splice_calls, &pair->call, &cookie, BPF_NOEXIST))
+		goto full;
+	if (bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&splice_calls, &pair->call);
+		goto full;
+	}
+	end->side = SPLICE_CLIENT;
+	end->pair = cookie;
+	return 0;
+full:
+	bpf_map_delete_elem(&splice_pairs, &cookie);
+	return -E2BIG;
+}
+
+static inline bool splice_client_is_fit(struct bpf_sock *sk, const struct sock_state *sock)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	return tcp && !(sock->moved & MOVED_AWAY) && socket_is_plain(tcp) &&
+	       socket_descriptor(tcp) == DESCRIPTOR_RETURNS;
+}
+
+/* A client is established. */
+static inline void splice_offers(struct bpf_sock_ops *ctx)
+{
+	struct sock_state *sock = connection_of(ctx);
+	struct bpf_sock *sk = ctx->sk;
+	struct listener_key listener = {};
+	struct service_key dialled = {};
+
+	if (!sock || !sk || (sock->flags & (SOCK_COUNTED | SOCK_SPLICE)) != (SOCK_COUNTED | SOCK_SPLICE))
+		return;
+	dialled.address = sock->dialled;
+	dialled.port = sock->dialled_port;
+	dialled.protocol = IPPROTO_TCP;
+	if (splice_is_off() || !splice_is_wanted(&dialled, sock->service))
+		return;
+	if (!splice_client_is_fit(sk, sock)) {
+		count(REASON_SPLICE_UNFIT_CLIENT);
+		return;
+	}
+	if (!splice_find_listener(sock, &listener) || !splice_listener_is_fit(&listener)) {
+		count(REASON_SPLICE_UNFIT_SERVER);
+		return;
+	}
+	if (splice_enter(ctx, sk, sock, &listener)) {
+		count(REASON_SPLICE_FULL);
+		return;
+	}
+	sock->flags |= SOCK_SPLICED;
+	count(REASON_SPLICE_OFFERED);
+}
+
+/* Do the two agree on what they have sent each other? Initial sequence numbers are random. */
+static inline bool splice_is_peer(struct bpf_sock *sk, struct splice_pair *pair, uint64_t cookie)
+{
+	struct tcp_sock *server = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *client = socket_at(pair->halves[SPLICE_CLIENT].sock);
+
+	return server && socket_is_plain(server) && socket_cookie(client) == cookie &&
+	       socket_is_within(server, client) && socket_is_within(client, server);
+}
+
+static inline void splice_enter_server(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+				       struct splice_pair *pair, uint64_t id)
+{
+	struct splice_half *half = &pair->halves[SPLICE_SERVER];
+	uint64_t cookie = bpf_get_socket_cookie(ctx);
+	struct splice_state *state;
+	struct splice_end *end;
+	uint32_t service;
+
+	end = bpf_sk_storage_get(&splice_ends, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!end || bpf_sock_hash_update(ctx, &splice_socks, &cookie, BPF_NOEXIST)) {
+		count(REASON_SPLICE_FULL);
+		return;
+	}
+	end->side = SPLICE_SERVER;
+	end->peer = pair->halves[SPLICE_CLIENT].sock;
+	end->peer_cookie = id;
+	end->pair = id;
+	half->sock = (uint64_t)sk;
+	half->cookie = cookie;
+	count(REASON_SPLICE_ADMITTED);
+	service = pair->service;
+	state = bpf_map_lookup_elem(&splice_state, &service);
+	if (state)
+		__sync_fetch_and_add(&state->admitted, 1);
+}
+
+/* A server is established: was it called? */
+static inline void splice_joins(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct splice_call call = {
+		.client_port = (uint16_t)bpf_ntohl(ctx->remote_port),
+		.server_port = (uint16_t)ctx->local_port,
+	};
+	struct splice_pair *pair;
+	uint64_t *waiting, id;
+
+	if (!sk)
+		return;
+	SOCKOPS_ADDR(ctx, remote, &call.client);
+	SOCKOPS_ADDR(ctx, local, &call.server);
+	waiting = bpf_map_lookup_elem(&splice_calls, &call);
+	if (!waiting)
+		return;
+	id = *waiting;
+	pair = bpf_map_lookup_elem(&splice_pairs, &id);
+	if (!pair || !splice_is_peer(sk, pair, id))
+		return;
+	splice_enter_server(ctx, sk, pair, id);
+	bpf_map_delete_elem(&splice_calls, &call);
+}
