@@ -45,6 +45,7 @@ struct plan {
 	const char *hook, *blocks, *netns[2]; /* of the client and the server */
 	struct place listen, dial;
 	FILE *counters;
+	long counted[N_COUNTERS]; /* until now */
 };
 
 /* In memory that the process of a case shares with the one that prints. */
@@ -134,14 +135,12 @@ static void play(const struct plan *plan, const struct test *test)
 	exit(0);
 }
 
-static void run_case(const struct plan *plan, const struct test *test)
+static void run_case(struct plan *plan, const struct test *test)
 {
-	long before[N_COUNTERS], after[N_COUNTERS];
+	long after[N_COUNTERS];
 	int status;
 	pid_t pid;
 
-	if (plan->counters)
-		count(plan, before);
 	*board = '\0';
 	fflush(NULL);
 	pid = fork();
@@ -158,8 +157,12 @@ static void run_case(const struct plan *plan, const struct test *test)
 	if (!plan->counters)
 		return;
 	count(plan, after);
-	fprintf(plan->counters, "%s %ld %ld %ld\n", test->name, after[0] - before[0], after[1] - before[1],
-		after[2] - before[2]);
+	fprintf(plan->counters, "%s", test->name);
+	for (size_t i = 0; i < N_COUNTERS; i++) {
+		fprintf(plan->counters, " %ld", after[i] - plan->counted[i]);
+		plan->counted[i] = after[i];
+	}
+	fputc('\n', plan->counters);
 }
 
 /* ---- all of them ---- */
@@ -200,6 +203,8 @@ static int run(int argc, char **argv)
 	plan.netns[1] = argv[optind + 1];
 	parse_place(argv[optind + 2], false, &plan.listen);
 	parse_place(argv[optind + 3], false, &plan.dial);
+	if (plan.counters)
+		count(&plan, plan.counted);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
 		for (const struct test *test = groups[i]; test->name; test++) {
 			if (is_chosen(test, argv + optind + 4) && !(plan.reverse && test->flags & FORWARD))

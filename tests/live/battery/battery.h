@@ -66,10 +66,11 @@ int accept_late(struct pair *pair);
 pid_t hostage(void); /* a process that has all descriptors that are open now */
 void kill_hostage(pid_t pid);
 
-/* A recv() in a thread of its own, which sleeps when block_recv() returns. */
+/* A recv() in a thread of its own, which sleeps when block_recv() returns, or has something already. */
 struct sleeper {
 	pthread_t thread;
 	volatile int tid;
+	volatile bool done;
 	int fd, flags, error;
 	size_t size;
 	long result;
@@ -92,5 +93,5 @@ size_t flow_compare(const unsigned char *bytes, size_t at, size_t size); /* how 
 size_t flow_stuff(struct flow *flow, size_t piece);			 /* until nothing more is taken */
 bool flow_send(struct flow *flow, size_t piece);
 bool flow_receive(struct flow *flow, size_t piece);
-void flow_drain(struct flow *flow, size_t piece); /* until nothing more comes */
+void flow_drain(struct flow *flow, size_t piece); /* until all that was sent has come, and the end */
 void flow_pump(struct flow *flows, size_t count, size_t piece);

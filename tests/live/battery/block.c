@@ -204,7 +204,7 @@ static void send_more_than_fits(struct pair *p, struct sending *sending)
 /* A sender that waits for room while its reader takes its time. */
 static void block_send(struct pair *p)
 {
-	struct flow flow = { .to = p->rx };
+	struct flow flow = { .to = p->rx, .sent = 1 << 20 };
 	struct sending sending;
 
 	send_more_than_fits(p, &sending);
@@ -225,12 +225,24 @@ static void block_send_reset(struct pair *p)
 	pthread_join(sending.thread, NULL);
 	told("sent", "%s", sending.result > 0 && sending.result < 1 << 20 ? "part" : "otherwise");
 	saw("then", put(p->tx, "x"));
+	saw_bytes("tx", p->tx, 10);
+}
+
+/* Who reads learns that it was no orderly end. */
+static void block_send_reset_read(struct pair *p)
+{
+	struct sending sending;
+
+	send_more_than_fits(p, &sending);
+	reset_close(p->rx);
+	pthread_join(sending.thread, NULL);
+	saw_bytes("tx", p->tx, 10);
 }
 
 /* Both ends have something to say, and wait in send() and recv() of the same socket. */
 static void block_both_ways(struct pair *p)
 {
-	struct flow flow = { .to = p->rx };
+	struct flow flow = { .to = p->rx, .sent = 1 << 20 };
 	struct sending sending;
 	struct sleeper sleeper;
 
@@ -250,19 +262,20 @@ static void becomes_blocking(struct pair *p)
 	block_both_ways(p);
 }
 
-const struct test block_tests[] = { { "block_data", block_data, 0, NULL },
+const struct test block_tests[] = { { "block_data", block_data, PASSES, NULL },
 				    { "block_end", block_end, PASSES, NULL },
 				    { "block_reset", block_reset, PASSES, NULL },
-				    { "block_signal_restart", block_signal_restart, 0, NULL },
-				    { "block_signal", block_signal, 0, NULL },
-				    { "block_half_close", block_half_close, 0, NULL },
+				    { "block_signal_restart", block_signal_restart, PASSES, NULL },
+				    { "block_signal", block_signal, PASSES, NULL },
+				    { "block_half_close", block_half_close, PASSES, NULL },
 				    { "block_own_shutdown", block_own_shutdown, PASSES, NULL },
-				    { "block_waitall", block_waitall, 0, NULL },
-				    { "block_waitall_end", block_waitall_end, 0, NULL },
-				    { "block_peek", block_peek, 0, NULL },
-				    { "block_time_out", block_time_out, 0, NULL },
+				    { "block_waitall", block_waitall, PASSES, NULL },
+				    { "block_waitall_end", block_waitall_end, PASSES, NULL },
+				    { "block_peek", block_peek, PASSES, NULL },
+				    { "block_time_out", block_time_out, PASSES, NULL },
 				    { "block_send_time_out", block_send_time_out, 0, NULL },
 				    { "block_send", block_send, 0, NULL },
 				    { "block_send_reset", block_send_reset, 0, NULL },
-				    { "block_both_ways", becomes_blocking, 0, NULL },
+				    { "block_send_reset_read", block_send_reset_read, 0, NULL },
+				    { "block_both_ways", becomes_blocking, PASSES, NULL },
 				    { 0 } };

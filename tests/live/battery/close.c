@@ -246,8 +246,25 @@ static void dissolve(struct pair *p)
 	saw_bytes("first", first, 10);
 }
 
+/* What nobody read of a connection is not read from the next one. */
+static void dissolve_unread(struct pair *p)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	saw("back", put(p->server, "old"));
+	await(p->client, POLLIN);
+	saw("unspec", connect(p->client, &nowhere, sizeof(nowhere)));
+	close(p->server);
+	if (connect(p->client, &p->dial->any, p->dial->length) && errno != EINPROGRESS)
+		saw("connect", -1);
+	await(p->client, POLLOUT);
+	accept_late(p);
+	saw("back", put(p->server, "new"));
+	saw_rest("client", p->client);
+}
+
 const struct test close_tests[] = { { "shutdown_wr", shutdown_wr, 0, NULL },
-				    { "shutdown_rd", shutdown_rd, 0, NULL },
+				    { "shutdown_rd", shutdown_rd, PASSES, NULL },
 				    { "shutdown_rd_pending", shutdown_rd_pending, 0, NULL },
 				    { "shutdown_both", shutdown_both, 0, NULL },
 				    { "half_closes", half_closes, 0, NULL },
@@ -265,4 +282,5 @@ const struct test close_tests[] = { { "shutdown_wr", shutdown_wr, 0, NULL },
 				    { "late_never", late_never, LATE | FORWARD, NULL },
 				    { "deferred", deferred, LATE | FORWARD, defers },
 				    { "dissolve", dissolve, FORWARD, NULL },
+				    { "dissolve_unread", dissolve_unread, FORWARD, NULL },
 				    { 0 } };

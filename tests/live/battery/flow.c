@@ -153,13 +153,17 @@ static void *write_records(void *arg)
 	return NULL;
 }
 
-/* Two threads send records on one socket: none is torn, and those of each are in order. */
+/*
+ * Two threads send records on one socket: none is torn, and those of each are in order. That holds while there is room
+ * for all of them; a send() that has to wait may be divided.
+ */
 static void two_senders(struct pair *p)
 {
 	struct writer writers[2] = { { .fd = p->tx, .mark = 'a' }, { .fd = p->tx, .mark = 'b' } };
 	int next[2] = { 0 }, torn = 0;
 	char record[RECORD + 1] = "";
 
+	set_option(p->tx, SOL_SOCKET, SO_SNDBUF, 2 << 20);
 	set_blocking(p->tx, true);
 	for (int i = 0; i < 2; i++)
 		pthread_create(&writers[i].thread, NULL, write_records, &writers[i]);

@@ -84,9 +84,19 @@ static void keepalive(struct pair *p)
 	saw_rest("rx", p->rx);
 }
 
+static bool layer(int fd)
+{
+	int error = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4);
+
+	saw("ulp", error);
+	return !error;
+}
+
+/* On kernels that can do TLS: until there are keys, it lets everything through. */
 static void ulp_tls(struct pair *p)
 {
-	saw("ulp", setsockopt(p->tx, IPPROTO_TCP, TCP_ULP, "tls", 4) ? -1 : 0);
+	if (!layer(p->tx))
+		return;
 	saw("send", put(p->tx, "hello"));
 	saw_rest("rx", p->rx);
 }
@@ -95,7 +105,8 @@ static void ulp_tls_receiver(struct pair *p)
 {
 	saw("send", put(p->tx, "first"));
 	saw_bytes("rx", p->rx, 10);
-	saw("ulp", setsockopt(p->rx, IPPROTO_TCP, TCP_ULP, "tls", 4) ? -1 : 0);
+	if (!layer(p->rx))
+		return;
 	saw("send", put(p->tx, "hello"));
 	saw_rest("rx", p->rx);
 }
