@@ -17,15 +17,20 @@
 
 #define FAMILY_INET 2
 
-/* An address of a socket, of either family, as sockops has it. */
+/*
+ * An address of a socket, of either family, as sockops has it. The IPv4 one is read in any case: else the compiler makes
+ * one load of two, by an address that the verifier does not accept.
+ */
 #define SOCKOPS_ADDR(ctx, side, ret)                                                                         \
 	do {                                                                                                 \
 		union addr_words *words = (void *)(ret);                                                     \
+		uint32_t v4 = (ctx)->side##_ip4;                                                             \
                                                                                                              \
+		barrier_var(v4);                                                                             \
 		if ((ctx)->family == FAMILY_INET) {                                                          \
 			words->halves[0] = 0;                                                                \
 			words->words[2] = V4_PREFIX;                                                         \
-			words->words[3] = (ctx)->side##_ip4;                                                 \
+			words->words[3] = v4;                                                                \
 		} else {                                                                                     \
 			words->words[0] = (ctx)->side##_ip6[0];                                              \
 			words->words[1] = (ctx)->side##_ip6[1];                                              \

@@ -72,11 +72,11 @@ enum reason {
 	REASON_SPOOFED = 52,		/* dropped: not an address of the pod */
 
 	/* The splice: pairs of sockets on this node. Messages, and bytes where the name says so. */
-	REASON_SPLICE_OFFERED = 53,	   /* a client that is fit, of a service that is spliced */
-	REASON_SPLICE_ADMITTED = 54,	   /* its server is fit, too: a pair */
-	REASON_SPLICE_UNFIT_CLIENT = 55,   /* the client blocks, or is more than a TCP socket: left alone */
-	REASON_SPLICE_UNFIT_SERVER = 56,   /* the server is of another node, blocks or was not seen to listen */
-	REASON_SPLICE_FULL = 57,	   /* no room for the pair: left alone */
+	REASON_SPLICE_OFFERED = 53,	 /* a client that is fit, of a service that is spliced */
+	REASON_SPLICE_ADMITTED = 54,	 /* its server is fit, too: a pair */
+	REASON_SPLICE_UNFIT_CLIENT = 55, /* the client blocks, or is more than a TCP socket: left alone */
+	REASON_SPLICE_UNFIT_SERVER = 56, /* the server is of another node, blocks or was not seen to listen */
+	REASON_SPLICE_FULL = 57,	 /* no room for the pair: left alone */
 	REASON_SPLICE_REDIRECT_MSGS = 58,  /* handed over */
 	REASON_SPLICE_REDIRECT_BYTES = 59, /* in them */
 	REASON_SPLICE_PASS_MSGS = 60,	   /* through the stack, for one of the reasons below */

@@ -14,12 +14,12 @@
  */
 enum splice_test {
 	SPLICE_TESTED = 1u << 0,
-	SPLICE_FAILED_RUN = 1u << 1,		 /* the test could not be made, or not to its end */
-	SPLICE_FAILED_ORDER = 1u << 2,		 /* bytes arrive in the order in which they were sent */
-	SPLICE_FAILED_EPIPE = 1u << 3,		 /* nothing is accepted after shutdown() */
-	SPLICE_FAILED_FIN = 1u << 4,		 /* the end of the stream follows the last byte */
-	SPLICE_FAILED_MEMORY = 1u << 5,		 /* what waits to be read is charged to the receiver */
-	SPLICE_FAILED_FIONREAD_PASSED = 1u << 6, /* FIONREAD counts bytes that came through the stack */
+	SPLICE_FAILED_RUN = 1u << 1,		     /* the test could not be made, or not to its end */
+	SPLICE_FAILED_ORDER = 1u << 2,		     /* bytes arrive in the order in which they were sent */
+	SPLICE_FAILED_EPIPE = 1u << 3,		     /* nothing is accepted after shutdown() */
+	SPLICE_FAILED_FIN = 1u << 4,		     /* the end of the stream follows the last byte */
+	SPLICE_FAILED_MEMORY = 1u << 5,		     /* what waits to be read is charged to the receiver */
+	SPLICE_FAILED_FIONREAD_PASSED = 1u << 6,     /* FIONREAD counts bytes that came through the stack */
 	SPLICE_FAILED_FIONREAD_REDIRECTED = 1u << 7, /* ... and bytes that did not */
 };
 
@@ -29,8 +29,10 @@ enum splice_test {
  */
 enum splicing {
 	SPLICING_TEST = 0, /* enum splice_test; zero: not made yet; written by the load */
-	SPLICING_OFF = 1, /* nonzero: nothing is spliced; written by hand (weft splice off), and by the unload */
-	SPLICING_POLICY = 2, /* counts changes of policy: what was admitted before one goes through the stack */
+	SPLICING_OFF =
+		1, /* nonzero: nothing is spliced; written by hand (weft splice off), and by the unload */
+	SPLICING_POLICY =
+		2, /* counts changes of policy: what was admitted before one goes through the stack */
 	SPLICING_COUNT,
 };
 
@@ -42,7 +44,7 @@ struct listener_key {
 };
 
 struct listener_row {
-	uint64_t sock;	 /* the kernel's address of the listening socket; to be believed only with its cookie */
+	uint64_t sock; /* the kernel's address of the listening socket; to be believed only with its cookie */
 	uint64_t cookie; /* of the socket */
 	uint32_t blocks; /* a socket that it accepted was seen without O_NONBLOCK */
 	uint32_t reserved;
@@ -70,8 +72,8 @@ enum splice_side {
 
 /* One end of a pair, and what it has sent. Written by the programs that run under this socket's lock. */
 struct splice_half {
-	uint64_t sock;	 /* the kernel's address of the socket; to be believed only with its cookie */
-	uint64_t cookie; /* of the socket; zero: it has not joined */
+	uint64_t sock;	   /* the kernel's address of the socket; to be believed only with its cookie */
+	uint64_t cookie;   /* of the socket; zero: it has not joined */
 	uint64_t messages; /* handed over */
 	uint64_t bytes;
 	uint64_t passed_messages; /* through the stack */
@@ -84,11 +86,11 @@ struct splice_pair {
 	struct service_key dialled;
 	struct splice_call call; /* the addresses of both */
 	uint64_t endpoint;
-	uint64_t policy;      /* SPLICING_POLICY when it was admitted */
-	uint32_t service;     /* id */
-	uint32_t decay_ms;    /* of the service */
-	uint32_t measured;    /* nonzero: response times are taken */
-	uint32_t probe;	      /* nonzero: the connection decides whether an ejected endpoint comes back */
+	uint64_t policy;   /* SPLICING_POLICY when it was admitted */
+	uint32_t service;  /* id */
+	uint32_t decay_ms; /* of the service */
+	uint32_t measured; /* nonzero: response times are taken */
+	uint32_t probe;	   /* nonzero: the connection decides whether an ejected endpoint comes back */
 	struct listener_key listener;
 
 	/* Written by the client's program. */

@@ -90,8 +90,9 @@ const void *fake_kernel_find(const struct fake_kernel *kernel, enum table table,
 struct present *fake_kernel_read(const struct fake_kernel *kernel)
 {
 	static const enum table order[] = {
-		TABLE_NAMES,	      TABLE_SERVICES, TABLE_ENDPOINTS,	    TABLE_INDEX,  TABLE_STATE,
-		TABLE_ENDPOINT_STATE, TABLE_MEMBERS,  TABLE_RESPONSE_STATE, TABLE_DRAINS, TABLE_SLOTS, TABLE_SPLICE_STATE,
+		TABLE_NAMES,  TABLE_SERVICES,	    TABLE_ENDPOINTS,	TABLE_INDEX,
+		TABLE_STATE,  TABLE_ENDPOINT_STATE, TABLE_MEMBERS,	TABLE_RESPONSE_STATE,
+		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE,
 	};
 	struct present *present;
 

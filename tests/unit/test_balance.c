@@ -51,16 +51,18 @@ static const char *describe(const struct service *service, char text[TEXT_SIZE])
 	const struct health_knobs *health = &service->health;
 
 	snprintf(text, TEXT_SIZE,
-		 "lb %d measure %d decay %u failures %u base %u max %u percent %u panic %u syn %u data %u "
+		 "lb %d measure %d splice %d decay %u failures %u base %u max %u percent %u panic %u syn %u "
+		 "data %u "
 		 "connect %u",
-		 service->algorithm, service->measured, service->decay_ms, health->eject_failures,
-		 health->eject_base_ms, health->eject_max_ms, health->eject_percent, health->panic_percent,
-		 health->syn_retransmits, health->data_retransmits, health->connect_timeout_ms);
+		 service->algorithm, service->measured, service->splice, service->decay_ms,
+		 health->eject_failures, health->eject_base_ms, health->eject_max_ms, health->eject_percent,
+		 health->panic_percent, health->syn_retransmits, health->data_retransmits,
+		 health->connect_timeout_ms);
 	return text;
 }
 
 static const char defaults[] =
-	"lb 0 measure 0 decay 10000 failures 5 base 30000 max 300000 percent 10 panic 50 "
+	"lb 0 measure 0 splice 0 decay 10000 failures 5 base 30000 max 300000 percent 10 panic 50 "
 	"syn 1 data 3 connect 0";
 
 struct good {
@@ -76,6 +78,9 @@ static const struct good goods[] = {
 	{ "lb: least_conn", "lb 2" },
 	{ "lb: ewma", "lb 3" },
 	{ "measure: response-time", "measure 1" },
+	{ "splice: auto", "splice 1" },
+	{ "splice: 'on'", "splice 2" },
+	{ "splice: 'off'", "" },
 	{ "ewma-decay: 100ms", "decay 100" },
 	{ "ewma-decay: 10m", "decay 600000" },
 	{ "consecutive-failures: '0'", "failures 0" },
@@ -204,6 +209,9 @@ ParameterizedTestParameters(balance, bad_values)
 		{ "measure: latency", "\"latency\" is not known (response-time)" },
 		{ "measure: ''", "\"\" is not known (response-time)" },
 		{ "measure: 'true'", "\"true\" is not known (response-time)" },
+		{ "splice: always", "\"always\" is not known (auto, on or off)" },
+		{ "splice: ''", "\"\" is not known (auto, on or off)" },
+		{ "splice: Auto", "\"Auto\" is not known (auto, on or off)" },
 		{ "ewma-decay: 99ms", "\"99ms\" " DECAY },
 		{ "ewma-decay: 10m1ms", "\"10m1ms\" " DECAY },
 		{ "ewma-decay: '10'", "\"10\" " DECAY },

@@ -285,6 +285,58 @@ Test(drain, of_no_endpoint_is_garbage_after_a_restart)
 	world_done(&world);
 }
 
+/* ---- the splice ---- */
+
+static uint64_t redirected(const struct world *world)
+{
+	const struct splice_state *state =
+		fake_kernel_find(&world->kernel, TABLE_SPLICE_STATE, &(uint32_t){ 1 });
+
+	cr_assert(state, "service 1 has no account");
+	return state->redirect_msgs;
+}
+
+Test(splice, account_comes_with_the_first_wish_and_goes_with_the_service)
+{
+	struct world world = world_new();
+	struct wish wish = { .vip = VIP, .endpoints = LIST(1), .splice = SERVICE_SPLICE };
+	struct splice_state counted = { .redirect_msgs = 7 };
+
+	begin(&world, LIST(1));
+	expect(&world, "default/web", &wish, (struct counts){ .splices = 1, .services = 1 }, NOTHING,
+	       NOTHING);
+	cr_assert_eq(row_of(&world, VIP)->flags, SERVICE_SPLICE);
+	fake_kernel_write(&world.kernel, TABLE_SPLICE_STATE, &(uint32_t){ 1 }, &counted);
+	/* Connections that are open still count when it is switched off. */
+	wish.splice = 0;
+	expect(&world, "default/web", &wish, (struct counts){ .services = 1 }, NOTHING, NOTHING);
+	cr_assert_eq(redirected(&world), 7);
+	restart(&world);
+	wish.splice = SERVICE_SPLICE_FORCED;
+	expect(&world, "default/web", &wish, (struct counts){ .services = 1 }, NOTHING, NOTHING);
+	cr_assert_eq(redirected(&world), 7);
+	expect(&world, "default/web", NULL, NOTHING, (struct counts){ .members = 1, .services = 1 },
+	       (struct counts){
+		       .names = 2, .endpoints = 1, .index = 1, .state = 1, .splices = 1, .slots = 1 });
+	world_done(&world);
+}
+
+Test(splice, account_of_no_service_is_garbage_after_a_restart)
+{
+	struct world world = world_new();
+	struct splice_state state = { 0 };
+	struct plan plan;
+
+	begin(&world, LIST(1));
+	fake_kernel_write(&world.kernel, TABLE_SPLICE_STATE, &(uint32_t){ 99 }, &state);
+	restart(&world);
+	plan = reap(&world);
+	assert_puts(&plan, NOTHING);
+	assert_deletes(&plan, (struct counts){ .splices = 1 });
+	plan_done(&plan);
+	world_done(&world);
+}
+
 /* ---- response times ---- */
 
 Test(response, rows_come_with_measuring_and_go_after_a_grace_period)

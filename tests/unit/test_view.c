@@ -315,6 +315,33 @@ Test(view, measured_if_asked_for_or_needed)
 	}
 }
 
+Test(view, splice_is_for_tcp)
+{
+	static const struct {
+		enum splice_mode mode;
+		uint32_t flags; /* of the TCP port */
+	} rows[] = {
+		{ SPLICE_MODE_OFF, 0 },
+		{ SPLICE_MODE_AUTO, SERVICE_SPLICE },
+		{ SPLICE_MODE_ON, SERVICE_SPLICE_FORCED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		struct wants wants;
+
+		scene_init(&s);
+		s.service.service.splice = rows[i].mode;
+		wants = build(&s);
+		cr_expect_eq(wants.items[0].flags, rows[i].flags, "row %zu: %u", i, wants.items[0].flags);
+		wants_done(&wants);
+		s.service.service.ports[0].protocol = IPPROTO_UDP;
+		wants = build(&s);
+		cr_expect_eq(wants.items[0].flags, 0, "row %zu, UDP: %u", i, wants.items[0].flags);
+		wants_done(&wants);
+	}
+}
+
 Test(view, knobs_are_carried_to_every_address)
 {
 	const struct health_knobs health = { 1, 2, 3, 4, 5, 6, 7, 8 };

@@ -26,6 +26,7 @@ void assert_puts(const struct plan *plan, struct counts expected)
 		[TABLE_INDEX] = expected.index,
 		[TABLE_STATE] = expected.state,
 		[TABLE_RESPONSE_STATE] = expected.responses,
+		[TABLE_SPLICE_STATE] = expected.splices,
 		[TABLE_MEMBERS] = expected.members,
 		[TABLE_SLOTS] = expected.slots,
 		[TABLE_SERVICES] = expected.services,
@@ -44,6 +45,7 @@ void assert_deletes(const struct plan *plan, struct counts expected)
 		[TABLE_INDEX] = expected.index,
 		[TABLE_STATE] = expected.state,
 		[TABLE_RESPONSE_STATE] = expected.responses,
+		[TABLE_SPLICE_STATE] = expected.splices,
 		[TABLE_MEMBERS] = expected.members,
 		[TABLE_SLOTS] = expected.slots,
 		[TABLE_SERVICES] = expected.services,
@@ -76,7 +78,7 @@ static struct want build_want(const struct wish *wish)
 {
 	struct want want = {
 		.algorithm = wish->algorithm,
-		.flags = wish->measured ? SERVICE_MEASURED : 0,
+		.flags = (wish->measured ? SERVICE_MEASURED : 0) | wish->splice,
 		.decay_ms = wish->decay_ms,
 		.health = wish->health,
 	};

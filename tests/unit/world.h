@@ -9,7 +9,7 @@
 struct counts {
 	size_t names;
 	size_t endpoints; /* each with its state; one that goes takes its drain along too */
-	size_t index, state, responses, members, slots, services;
+	size_t index, state, responses, splices, members, slots, services;
 	size_t lone_states, lone_drains; /* without their endpoint */
 };
 
@@ -22,6 +22,7 @@ struct wish {
 	uint32_t weight;   /* of the first; others have 1; zero: 1 too */
 	uint8_t not_ready; /* the endpoint that is not */
 	bool measured;
+	uint32_t splice; /* of enum service_flag */
 	uint32_t decay_ms;
 	struct health_knobs health;
 };

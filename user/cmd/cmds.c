@@ -54,7 +54,8 @@ const struct cmd cmds[] = {
 		.summary = "Show what the kernel holds: services, endpoints, interfaces, splices or counters",
 		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
 			   "namespace/name), one interface or one counter. 'splices' are services with\n"
-			   "weft.dev/splice, what was handed over for them and what went through the stack, and\n"
+			   "weft.dev/splice, what was handed over for them and what went through the stack, "
+			   "and\n"
 			   "why; 'pairs' their open connections on this node.",
 		.min_words = 1,
 		.max_words = 2,
@@ -93,8 +94,10 @@ const struct cmd cmds[] = {
 		.name = "splice",
 		.words = "on|off",
 		.summary = "Switch the splice of this node, for open connections as well",
-		.details = "off: bytes of all connections go through the network stack, from the next message on,\n"
-			   "whatever services ask for; on undoes it. Safe at any moment, with or without an agent.\n"
+		.details = "off: bytes of all connections go through the network stack, from the next "
+			   "message on,\n"
+			   "whatever services ask for; on undoes it. Safe at any moment, with or without an "
+			   "agent.\n"
 			   "'weft get splices' shows which services are spliced.",
 		.min_words = 1,
 		.max_words = 1,

@@ -333,7 +333,8 @@ int cmd_get(const struct cli *cli)
 			return get(cli, i);
 	}
 	fprintf(stderr,
-		"weft get: there is no '%s' to get; there are services, endpoints, interfaces, splices, pairs "
+		"weft get: there is no '%s' to get; there are services, endpoints, interfaces, splices, "
+		"pairs "
 		"and stats\n",
 		cli->words[0]);
 	return 2;

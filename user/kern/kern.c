@@ -20,9 +20,13 @@ enum {
 
 void kern_init(struct kern *kern, const char *dir)
 {
-	*kern = (struct kern){
-		.meta = -1, .stats = -1, .settings = -1, .interfaces = -1, .sources = -1, .splicing = -1, .lock = -1
-	};
+	*kern = (struct kern){ .meta = -1,
+			       .stats = -1,
+			       .settings = -1,
+			       .interfaces = -1,
+			       .sources = -1,
+			       .splicing = -1,
+			       .lock = -1 };
 	snprintf(kern->dir, sizeof(kern->dir), "%s", dir);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		kern->tables[table] = -1;
@@ -97,10 +101,8 @@ static int open_others(struct kern *kern, struct why *why)
 		const char *name;
 		int *fd;
 	} maps[] = {
-		{ "stats", &kern->stats },
-		{ "settings", &kern->settings },
-		{ "interfaces", &kern->interfaces },
-		{ "sources", &kern->sources },
+		{ "stats", &kern->stats },	     { "settings", &kern->settings },
+		{ "interfaces", &kern->interfaces }, { "sources", &kern->sources },
 		{ "splicing", &kern->splicing },
 	};
 

@@ -11,7 +11,7 @@ struct load_report {
 	bool replaced;	       /* they were there already, and run this binary's code now */
 	bool mounted;	       /* a BPF file system had to be mounted */
 	struct feature_state features[FEATURE_COUNT];
-	uint32_t splice_test;	     /* enum splice_test; zero: the splice is off, nothing was tried */
+	uint32_t splice_test;	    /* enum splice_test; zero: the splice is off, nothing was tried */
 	struct why splice_test_why; /* what failed, if anything did */
 };
 

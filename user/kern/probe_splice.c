@@ -43,8 +43,8 @@ static int try_look(const struct btf *btf, int map, struct why *why)
 
 int try_splice(struct why *why)
 {
-	_cleanup_(closep) int map =
-		bpf_map_create(BPF_MAP_TYPE_SOCKHASH, "weft_probe", sizeof(uint64_t), sizeof(uint64_t), 2, NULL);
+	_cleanup_(closep) int map = bpf_map_create(BPF_MAP_TYPE_SOCKHASH, "weft_probe", sizeof(uint64_t),
+						   sizeof(uint64_t), 2, NULL);
 	struct btf *btf;
 	int error;
 

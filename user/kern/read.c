@@ -81,8 +81,9 @@ static int read_table(struct kern *kern, enum table table, struct present *prese
 int kern_read(struct kern *kern, bool slots, struct present *present, struct why *why)
 {
 	static const enum table order[] = {
-		TABLE_NAMES,	      TABLE_SERVICES, TABLE_ENDPOINTS,	    TABLE_INDEX,  TABLE_STATE,
-		TABLE_ENDPOINT_STATE, TABLE_MEMBERS,  TABLE_RESPONSE_STATE, TABLE_DRAINS, TABLE_SLOTS, TABLE_SPLICE_STATE,
+		TABLE_NAMES,  TABLE_SERVICES,	    TABLE_ENDPOINTS,	TABLE_INDEX,
+		TABLE_STATE,  TABLE_ENDPOINT_STATE, TABLE_MEMBERS,	TABLE_RESPONSE_STATE,
+		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE,
 	};
 	uint32_t key = 0;
 

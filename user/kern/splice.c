@@ -10,7 +10,6 @@
 #include "base/attr.h"
 #include "kern/pins.h"
 
-
 const char *const splice_failure_names[SPLICE_FAILURES] = {
 	"run", "order", "epipe", "fin", "memory", "fionread_passed", "fionread_redirected",
 };

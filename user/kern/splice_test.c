@@ -106,8 +106,8 @@ static int make_pair(struct pair *pair, struct why *why)
 {
 	int error;
 
-	pair->map = bpf_map_create(BPF_MAP_TYPE_SOCKHASH, "weft_probe", sizeof(uint32_t), sizeof(int), 2,
-				   NULL);
+	pair->map =
+		bpf_map_create(BPF_MAP_TYPE_SOCKHASH, "weft_probe", sizeof(uint32_t), sizeof(int), 2, NULL);
 	if (pair->map < 0)
 		return why_set(why, pair->map, "cannot make a sockhash: %s", strerror(-pair->map));
 	error = load_verdict(pair->map, why);
@@ -137,7 +137,7 @@ static bool bring(const struct pair *pair, const char *text)
 static bool take(const struct pair *pair, const char *text)
 {
 	size_t length = strlen(text), have = 0;
-	char buffer[16];
+	char buffer[16] = { 0 };
 
 	while (have < length && await_input(pair)) {
 		ssize_t n = recv(pair->server, buffer + have, length - have, MSG_DONTWAIT);
@@ -184,8 +184,8 @@ static void test_count(const struct pair *pair, uint32_t *result, struct why *wh
 		return;
 	}
 	if (waiting(pair) != 1) {
-		snprintf(text, sizeof(text), "FIONREAD says %d where 1 byte waits that went through the stack",
-			 waiting(pair));
+		snprintf(text, sizeof(text),
+			 "FIONREAD says %d where 1 byte waits that went through the stack", waiting(pair));
 		find(result, SPLICE_FAILED_FIONREAD_PASSED, why, text);
 	}
 	if (!take(pair, "a"))
@@ -211,7 +211,8 @@ static void test_order(const struct pair *pair, uint32_t *result, struct why *wh
 		find(result, SPLICE_FAILED_ORDER, why,
 		     "bytes that went through the stack did not come behind those handed over before");
 	if (sent_by_tcp(pair) > 3)
-		find(result, SPLICE_FAILED_RUN, why, "bytes that were to be handed over went through the stack");
+		find(result, SPLICE_FAILED_RUN, why,
+		     "bytes that were to be handed over went through the stack");
 }
 
 static void test_end(const struct pair *pair, uint32_t *result, struct why *why)

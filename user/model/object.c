@@ -89,8 +89,8 @@ static bool health_equal(const struct health_knobs *a, const struct health_knobs
 static bool service_equal(const struct service *a, const struct service *b)
 {
 	if (!same(a->ignored, b->ignored) || a->n_cluster_ips != b->n_cluster_ips ||
-	    a->n_ports != b->n_ports || a->algorithm != b->algorithm || a->measured != b->measured || a->splice != b->splice ||
-	    a->decay_ms != b->decay_ms || !health_equal(&a->health, &b->health) ||
+	    a->n_ports != b->n_ports || a->algorithm != b->algorithm || a->measured != b->measured ||
+	    a->splice != b->splice || a->decay_ms != b->decay_ms || !health_equal(&a->health, &b->health) ||
 	    a->affinity != b->affinity || a->affinity_s != b->affinity_s || a->local_only != b->local_only ||
 	    a->publish_not_ready != b->publish_not_ready)
 		return false;

@@ -62,7 +62,7 @@ struct service_entry {
 	size_t n_members;
 	bool has_state;
 	bool has_splice; /* a row of `splice_state`; it stays as long as the service */
-	bool wanted; /* used by the diff */
+	bool wanted;	 /* used by the diff */
 	struct service_entry *next_of_name;
 	UT_hash_handle by_key, by_id;
 };
