@@ -170,7 +170,7 @@ static void run_case(struct plan *plan, const struct test *test)
 static bool is_chosen(const struct test *test, char **names)
 {
 	if (!*names)
-		return true;
+		return !(test->flags & NAMED);
 	for (; *names; names++) {
 		if (!strcmp(test->name, *names))
 			return true;

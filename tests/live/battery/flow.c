@@ -3,13 +3,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "battery.h"
 
 enum {
-	RECORD = 64,
-	N_RECORDS = 2000, /* of each thread */
+	TWO_BYTES = 64 * 6000, /* of each of two threads */
 };
 
 static void saw_flow(const char *what, const struct flow *flow)
@@ -99,6 +97,18 @@ static void stuff_tiny_pieces(struct pair *p)
 	stuff(p, 10, 1 << 19);
 }
 
+/* Each message is small, and the buffers are not. */
+static void stuff_small_pieces(struct pair *p)
+{
+	struct flow flow = { .from = p->tx, .to = p->rx, .total = 64 * 10000 };
+
+	set_option(p->tx, IPPROTO_TCP, TCP_NODELAY, 1);
+	flow_stuff(&flow, 64);
+	flow_drain(&flow, 65536);
+	saw("lost", (long)(flow.sent - flow.read));
+	saw("wrong", (long)flow.wrong);
+}
+
 static void stuff_default(struct pair *p)
 {
 	stuff(p, 65536, 24 << 20);
@@ -137,56 +147,135 @@ static void stuff_again(struct pair *p)
 struct writer {
 	pthread_t thread;
 	int fd;
-	char mark;
+	unsigned char top;
+	size_t record, sent;
 };
+
+/* The highest bit says whose byte it is; the others, which of them. */
+static unsigned char written_byte(unsigned char top, size_t at)
+{
+	unsigned char byte;
+
+	flow_fill(&byte, at, 1);
+	return top | (byte & 0x7f);
+}
 
 static void *write_records(void *arg)
 {
-	const struct writer *writer = arg;
-	char record[RECORD + 1];
+	struct writer *writer = arg;
+	size_t length = writer->record;
+	unsigned char record[8192];
+	ssize_t size;
 
-	for (int i = 0; i < N_RECORDS; i++) {
-		snprintf(record, sizeof(record), "%c%0*d", writer->mark, RECORD - 1, i);
-		if (send(writer->fd, record, RECORD, MSG_NOSIGNAL) != RECORD)
+	while (writer->sent < TWO_BYTES) {
+		for (size_t i = 0; i < writer->record; i++)
+			record[i] = written_byte(writer->top, writer->sent + i);
+		if (writer->sent + length > TWO_BYTES)
+			length = TWO_BYTES - writer->sent;
+		size = send(writer->fd, record, length, MSG_NOSIGNAL);
+		if (size > 0)
+			writer->sent += (size_t)size;
+		else if (errno != EAGAIN || !await(writer->fd, POLLOUT))
 			break;
 	}
 	return NULL;
 }
 
-/*
- * Two threads send records on one socket: none is torn, and those of each are in order. That holds while there is room
- * for all of them; a send() that has to wait may be divided.
- */
-static void two_senders(struct pair *p)
+/* Reads what two threads send. In how many bytes are those of one out of order, in how many places is a record divided? */
+static void read_writers(struct pair *p, size_t record, size_t next[2], size_t *wrong, size_t *torn)
 {
-	struct writer writers[2] = { { .fd = p->tx, .mark = 'a' }, { .fd = p->tx, .mark = 'b' } };
-	int next[2] = { 0 }, torn = 0;
-	char record[RECORD + 1] = "";
+	unsigned char bytes[4096], before = 0;
 
-	set_option(p->tx, SOL_SOCKET, SO_SNDBUF, 2 << 20);
+	while (next[0] + next[1] < 2 * TWO_BYTES && await(p->rx, POLLIN)) {
+		long size = recv(p->rx, bytes, sizeof(bytes), 0);
+
+		for (long i = 0; i < size; i++) {
+			unsigned char top = bytes[i] & 0x80;
+
+			*torn += top != before && next[!!before] % record;
+			before = top;
+			*wrong += bytes[i] != written_byte(top, next[!!top]++);
+		}
+		if (size <= 0)
+			break;
+	}
+}
+
+static void write_by_two(struct pair *p, size_t record, size_t *wrong, size_t *torn)
+{
+	struct writer writers[2] = { { .fd = p->tx, .record = record },
+				     { .fd = p->tx, .record = record, .top = 0x80 } };
+	size_t next[2] = { 0 };
+
+	*wrong = *torn = 0;
+	set_option(p->tx, SOL_SOCKET, SO_SNDBUF, 4 << 20);
 	set_blocking(p->tx, true);
 	for (int i = 0; i < 2; i++)
 		pthread_create(&writers[i].thread, NULL, write_records, &writers[i]);
-	for (int i = 0; i < 2 * N_RECORDS; i++) {
-		size_t used = 0;
-
-		while (used < RECORD && await(p->rx, POLLIN)) {
-			long size = recv(p->rx, record + used, RECORD - used, 0);
-
-			if (size <= 0)
-				break;
-			used += (size_t)size;
-		}
-		if (used == RECORD && (record[0] == 'a' || record[0] == 'b') &&
-		    atoi(record + 1) == next[record[0] - 'a'])
-			next[record[0] - 'a']++;
-		else
-			torn++;
-	}
+	read_writers(p, record, next, wrong, torn);
 	for (int i = 0; i < 2; i++)
 		pthread_join(writers[i].thread, NULL);
-	told("records", "%d+%d", next[0], next[1]);
-	saw("torn", torn);
+	told("read", "%zu+%zu", next[0], next[1]);
+}
+
+/* Nothing is lost or doubled. */
+static void two_senders(struct pair *p)
+{
+	size_t wrong, torn;
+
+	write_by_two(p, 640, &wrong, &torn);
+}
+
+/* And the bytes of each are in order; each call is one piece, as there is room for it. */
+static void two_senders_order(struct pair *p)
+{
+	size_t wrong, torn;
+
+	write_by_two(p, 64, &wrong, &torn);
+	saw("wrong", (long)wrong);
+	saw("torn", (long)torn);
+}
+
+struct reader {
+	pthread_t thread;
+	int fd;
+	unsigned char top;
+	size_t read, wrong;
+};
+
+static void *read_records(void *arg)
+{
+	struct reader *reader = arg;
+	unsigned char bytes[1000];
+
+	while (reader->read < TWO_BYTES && await(reader->fd, POLLIN)) {
+		long size = recv(reader->fd, bytes, 1 + reader->read * 7 % sizeof(bytes), MSG_DONTWAIT);
+
+		for (long i = 0; i < size; i++)
+			reader->wrong += bytes[i] != written_byte(reader->top, reader->read++);
+		if (!size)
+			break;
+	}
+	return NULL;
+}
+
+/* Each end has a thread that sends and one that receives. */
+static void four_threads(struct pair *p)
+{
+	struct writer writers[2] = { { .fd = p->tx, .record = 64 },
+				     { .fd = p->rx, .record = 640, .top = 0x80 } };
+	struct reader readers[2] = { { .fd = p->rx }, { .fd = p->tx, .top = 0x80 } };
+
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&readers[i].thread, NULL, read_records, &readers[i]);
+		pthread_create(&writers[i].thread, NULL, write_records, &writers[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_join(writers[i].thread, NULL);
+		pthread_join(readers[i].thread, NULL);
+		saw("read", (long)readers[i].read);
+		saw("wrong", (long)readers[i].wrong);
+	}
 }
 
 const struct test flow_tests[] = { { "big", big, 0, NULL },
@@ -199,4 +288,7 @@ const struct test flow_tests[] = { { "big", big, 0, NULL },
 				   { "stuff_then_end", stuff_then_end, 0, NULL },
 				   { "stuff_again", stuff_again, 0, NULL },
 				   { "two_senders", two_senders, 0, NULL },
+				   { "two_senders_order", two_senders_order, NAMED, NULL },
+				   { "four_threads", four_threads, 0, NULL },
+				   { "stuff_small_pieces", stuff_small_pieces, 0, NULL },
 				   { 0 } };

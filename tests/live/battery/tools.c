@@ -267,9 +267,13 @@ bool flow_send(struct flow *flow, size_t piece)
 /* Acknowledgements that are still on their way make room. */
 size_t flow_stuff(struct flow *flow, size_t piece)
 {
+	int waits = 0;
+
 	while (flow->sent < flow->total) {
 		if (flow_send(flow, piece))
 			continue;
+		if (waits++ == 4)
+			break;
 		usleep(3 * QUIET_MS * 1000);
 		if (!flow_send(flow, piece))
 			break;
