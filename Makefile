@@ -132,7 +132,14 @@ kernel-tests: $(KERNEL_BINS)
 test-kernels: ## the tests in virtual machines with other kernels (as root)
 	scripts/test-kernels.sh
 
-tests: $(O)/unit $(O)/bpf_tests $(LIVE_BINS) ## all test binaries
+# Both ends of conversations that real libraries have; the live tests skip what it is for where there is no Go.
+GO := $(shell command -v go)
+$(O)/apps/probe: $(wildcard tests/apps/*/*.go) tests/apps/go.mod
+	$(call say,GO,tests/apps/probe)
+	@mkdir -p $(@D)
+	$(Q)cd tests/apps && HOME=$${HOME:-/root} $(GO) build -buildvcs=false -o $(abspath $@) ./probe
+
+tests: $(O)/unit $(O)/bpf_tests $(LIVE_BINS) $(if $(GO),$(O)/apps/probe) ## all test binaries
 
 test: ## every test tier (as root)
 	scripts/test.sh

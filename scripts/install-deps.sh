@@ -11,6 +11,8 @@ PACKAGES=(
 	libcriterion-dev shellcheck cppcheck
 	iproute2 jq procps util-linux python3
 )
+# What the live tests talk to. They start their own: those of the system stay off.
+SERVERS=(redis-server memcached nginx)
 
 say() { echo "install-deps: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -24,6 +26,21 @@ apt() {
 		sleep "$try"
 	done
 	die "apt-get $* failed"
+}
+
+# While that file is there, no service is started by its installation.
+keep_services_off() {
+	local policy=/usr/sbin/policy-rc.d
+	[ ! -e "$policy" ] || return 0
+	# shellcheck disable=SC2064 # this one
+	trap "rm -f $policy" EXIT
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+}
+
+# Nor by the next boot.
+disable_services() {
+	! command -v systemctl >/dev/null || systemctl --quiet disable "$@" 2>/dev/null || true
 }
 
 is_installed() {
@@ -80,6 +97,11 @@ for package in "${PACKAGES[@]}" libyyjson-dev; do
 done
 # Any Go will do; an own one may be newer than Debian's.
 command -v go >/dev/null || is_installed golang-go || missing+=(golang-go)
+new_servers=()
+for package in "${SERVERS[@]}"; do
+	is_installed "$package" || new_servers+=("$package")
+done
+missing+=("${new_servers[@]}")
 # The version that counts for the layout where there is one, else whichever: it says then why it is not used.
 if ! command -v clang-format-14 >/dev/null && ! is_installed clang-format; then
 	missing+=(clang-format)
@@ -94,4 +116,6 @@ fi
 if is_to_be_had clang-format-14; then
 	missing=("${missing[@]/%clang-format/clang-format-14}")
 fi
+keep_services_off
 apt install --no-install-recommends -y "${missing[@]}"
+[ ${#new_servers[@]} -eq 0 ] || disable_services "${new_servers[@]}"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Connections of an earlier load: unloading forgot them, but they still call back at their end, so they can be
- * counted in again by the address that they go to. What they had dialled is not known any more.
+ * counted in again by the address that they go to. What they had dialled is not known any more. And sockets that listen,
+ * which called back when nobody was there to hear it.
  */
 #pragma once
 
@@ -33,6 +34,19 @@ static inline bool recount_is_open(uint8_t state)
 	       state != BPF_TCP_NEW_SYN_RECV;
 }
 
+/* So that what was there before weft can be spliced. */
+static inline void recount_listener(struct sock_common *common)
+{
+	struct listener_key key = { .port = common->skc_num };
+	struct listener_row row = { .sock = (uint64_t)common };
+
+	if (!bpf_core_field_exists(common->skc_net.net->net_cookie))
+		return;
+	key.netns = common->skc_net.net->net_cookie;
+	row.cookie = bpf_get_socket_cookie(common);
+	bpf_map_update_elem(&listeners, &key, &row, BPF_NOEXIST);
+}
+
 static inline void recount(struct sock_common *common)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(common);
@@ -40,6 +54,10 @@ static inline void recount(struct sock_common *common)
 	struct sock_state *sock;
 	uint64_t *endpoint;
 
+	if (can_splice && common->skc_state == BPF_TCP_LISTEN) {
+		recount_listener(common);
+		return;
+	}
 	if (!tcp || !recount_is_open(common->skc_state) ||
 	    !(tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
 		return;

@@ -228,14 +228,21 @@ splice_blocking_later() {
 	closes
 }
 
-# Of a listener that was there before weft nothing is known.
+# What listened before weft was there is found when it comes.
 splice_older_listener() {
 	serves_events a1
+	serves_events a2 -l
+	expose_odd web 60 weft.dev/splice=on a1
+	expose_odd blocking 61 weft.dev/splice=on a2
 	agent_up 1
-	spliced_to a1
 	await 1 web 1
 	mark 1
 	opens c1 "$(vip tcp4 60)"
+	asks 50 64
+	all_redirected 100
+	closes
+	mark 1
+	opens c1 "$(vip tcp4 61)"
 	asks 50 64
 	counts 1 splice_unfit_server 1
 	closes
