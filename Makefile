@@ -39,6 +39,7 @@ UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c))
 BPF_TEST_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
 KERNEL_BINS := $(patsubst tests/kernels/%.c,$(O)/kernels/%,$(wildcard tests/kernels/*.c))
 LIVE_BINS := $(patsubst tests/live/%.c,$(O)/live/%,$(wildcard tests/live/*.c))
+BATTERY_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/live/battery/*.c))
 
 ifeq ($(V),0)
 Q := @
@@ -112,6 +113,8 @@ $(O)/unit: $(UNIT_OBJS) $(O)/libweft.a
 $(O)/bpf_tests: $(BPF_TEST_OBJS) $(O)/libweft.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread -lm
+
+$(O)/live/battery: $(BATTERY_OBJS)
 
 $(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
 	$(call say,LD,$@)

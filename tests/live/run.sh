@@ -211,7 +211,8 @@ inside() {
 	cp "$ROOT/build/live/serve" "$LAB/bin/serve"
 	cp "$ROOT/build/live/exchange" "$LAB/bin/exchange"
 	cp "$ROOT/build/live/echo" "$LAB/bin/echo"
-	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve ECHO=$LAB/bin/echo
+	cp "$ROOT/build/live/battery" "$LAB/bin/battery"
+	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve ECHO=$LAB/bin/echo BATTERY=$LAB/bin/battery
 	build_lab
 	collect
 	if [ "${SHELL-}" = 1 ]; then
