@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Do the sockets of a program block? Those that a server accepts are used in one way, whatever its listening socket
- * does: so the first that it accepts is watched. By its end, or when the next one comes, it has sent something and has
- * the mode in which it is used. Of clients only those are known that were found out.
+ * does: so the first that it accepts is watched. By its end, or when the next one comes, it has been used and has the
+ * mode in which it is. Of clients only those are known that were found out.
  */
 #pragma once
 
@@ -37,12 +37,20 @@ static inline void program_note(const struct program_key *key, enum program_verd
 		known->verdict = verdict;
 }
 
-/* What a socket shows of its program, once it has sent. */
+/* Has its program sent anything over it, or read? */
+static inline bool program_has_used(struct tcp_sock *tcp)
+{
+	uint32_t first = tcp->rcv_nxt - (uint32_t)tcp->bytes_received;
+
+	return tcp->bytes_sent || (int32_t)(tcp->copied_seq - first) > 0;
+}
+
+/* What a socket shows of its program, once that has used it. */
 static inline enum program_verdict program_judge(struct tcp_sock *tcp)
 {
 	enum descriptor descriptor = socket_descriptor(tcp);
 
-	if (!tcp->bytes_sent || descriptor == DESCRIPTOR_NONE)
+	if (!program_has_used(tcp) || descriptor == DESCRIPTOR_NONE)
 		return PROGRAM_UNKNOWN;
 	return descriptor == DESCRIPTOR_BLOCKS ? PROGRAM_BLOCKS : PROGRAM_RETURNS;
 }

@@ -120,6 +120,20 @@ static void open_pair(const struct plan *plan, const struct test *test, struct p
 		accept_late(ret);
 }
 
+/* Nothing is handed to a client that has not sent yet. */
+static void greet(const struct pair *pair)
+{
+	char byte = 'g';
+
+	if (pair->server < 0)
+		return;
+	if (send(pair->client, &byte, 1, MSG_NOSIGNAL) != 1)
+		die("greeting", strerror(errno));
+	await(pair->server, POLLIN);
+	if (recv(pair->server, &byte, 1, 0) != 1)
+		die("greeting", strerror(errno));
+}
+
 static void play(const struct plan *plan, const struct test *test)
 {
 	struct pair pair = { .reverse = plan->reverse, .dial = &plan->dial };
@@ -127,6 +141,8 @@ static void play(const struct plan *plan, const struct test *test)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(CASE_SECONDS);
 	open_pair(plan, test, &pair);
+	if (pair.reverse)
+		greet(&pair);
 	pair.tx = pair.reverse ? pair.server : pair.client;
 	pair.rx = pair.reverse ? pair.client : pair.server;
 	if (plan->off)
@@ -142,6 +158,8 @@ static void run_case(struct plan *plan, const struct test *test)
 	pid_t pid;
 
 	*board = '\0';
+	if (plan->hook)
+		turn(plan, "trust");
 	fflush(NULL);
 	pid = fork();
 	if (!pid)

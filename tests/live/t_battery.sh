@@ -27,10 +27,21 @@ battery_up() {
 			weft get stats -o json | jq -r 'map({ (.name): .value }) | add |
 				"\(.splice_admitted) \(.splice_redirect_bytes) \(.splice_pass_msgs)"'
 			;;
+		# A program whose sockets blocked in one case is not given up for the next.
+		trust)
+			bpftool -j map dump pinned $LAB_BPF/node1/splice_programs | jq -r '.[].key | join(" ")' |
+				while read -r key; do
+					bpftool map update pinned $LAB_BPF/node1/splice_programs key \$key \
+						value 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0
+				done
+			;;
 		*) weft splice "\$1" >/dev/null ;;
 		esac
 	END
 	chmod +x "$LAB/tmp/hook"
+	# The first connection of a program is watched.
+	battery tcp4 fast -- big >/dev/null
+	battery tcp6 fast -- big >/dev/null
 	mark 1
 }
 
@@ -86,7 +97,8 @@ accounted() {
 		FILENAME == "-" { passes[$1] = $2 == "passes"; next }
 		$2 != 1 { complain($1 ": " $2 " pairs admitted") }
 		mode == "member" && $3 { complain($1 ": " $3 " bytes redirected, though it was off") }
-		mode != "member" && passes[$1] && $3 { complain($1 ": " $3 " bytes redirected, though nothing may be") }
+		# A greeting may have been.
+		mode != "member" && passes[$1] && $3 > (mode == "reverse") { complain($1 ": " $3 " bytes redirected, though nothing may be") }
 		mode != "member" && !passes[$1] && !$3 { complain($1 ": nothing redirected, " $4 " messages passed") }
 		END { exit bad }' - "$LAB/tmp/counters" || fail "not spliced as it should be"
 }
