@@ -188,7 +188,7 @@ static void run_case(struct plan *plan, const struct test *test)
 static bool is_chosen(const struct test *test, char **names)
 {
 	if (!*names)
-		return !(test->flags & NAMED);
+		return true;
 	for (; *names; names++) {
 		if (!strcmp(test->name, *names))
 			return true;
@@ -236,7 +236,10 @@ static int list(void)
 {
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
 		for (const struct test *test = groups[i]; test->name; test++)
-			printf("%s%s\n", test->name, test->flags & PASSES ? " passes" : "");
+			printf("%s%s\n", test->name,
+			       test->flags & PASSES   ? " passes"
+			       : test->flags & LEAVES ? " leaves"
+						      : "");
 	}
 	return 0;
 }

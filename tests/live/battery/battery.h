@@ -30,8 +30,8 @@ struct pair {
 enum {
 	LATE = 1 << 0,	  /* the case accepts by itself */
 	FORWARD = 1 << 1, /* makes sense in one direction only */
-	NAMED = 1 << 3,	  /* is played only if it is named: what is seen is not the same each time */
 	PASSES = 1 << 2,  /* what it sends must not be spliced, or it sends nothing */
+	LEAVES = 1 << 3,  /* its sender blocks: a client is not spliced then, a server is */
 };
 
 struct test {

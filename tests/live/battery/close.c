@@ -251,6 +251,8 @@ static void dissolve_unread(struct pair *p)
 {
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
+	saw("send", put(p->client, "hello"));
+	saw_bytes("server", p->server, 5);
 	saw("back", put(p->server, "old"));
 	await(p->client, POLLIN);
 	saw("unspec", connect(p->client, &nowhere, sizeof(nowhere)));
