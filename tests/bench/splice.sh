@@ -79,6 +79,8 @@ weft_up() {
 	for name in splice service far-splice far-service; do await 1 "$name" 1; done
 	pace_serve splice server "$(pod_cgroup server)/server" "$(pod_ip4 server)/7000"
 	pace_serve far far "$(pod_cgroup far)/server" "$(pod_ip4 far)/7000"
+	# The first connection of a program is watched, and not spliced.
+	one_way splice ask -c "${CPUS%% *}" -m 1 -b 64 >/dev/null
 }
 
 # one_way WAY COMMAND...: of pace, with its place
