@@ -97,7 +97,12 @@ typedef struct {
 	atomic_t refs;
 } refcount_t;
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct sk_psock {
+	struct list_head ingress_msg;
 	refcount_t refcnt;
 };
 

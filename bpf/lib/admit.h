@@ -152,6 +152,11 @@ static inline void splice_begins(struct bpf_sock_ops *ctx)
 		program_of_caller(sock->service, SPLICE_CLIENT, &end->program);
 }
 
+static inline void splice_hears_acknowledgements(struct bpf_sock_ops *ctx)
+{
+	bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+}
+
 static const struct splice_pair BLANK_PAIR;
 
 static inline void splice_make_pair(struct bpf_sock_ops *ctx, const struct sock_state *sock,
@@ -202,7 +207,7 @@ static inline int splice_enter(struct bpf_sock_ops *ctx, struct bpf_sock *sk, co
 	end->cookie = cookie;
 	end->pair = cookie;
 	if (!watched)
-		bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG);
+		splice_hears_acknowledgements(ctx);
 	return 0;
 full:
 	bpf_map_delete_elem(&splice_pairs, &cookie);
@@ -302,6 +307,7 @@ static inline void splice_enter_server(struct bpf_sock_ops *ctx, struct bpf_sock
 	end->cookie = cookie;
 	half->sock = (uint64_t)sk;
 	half->cookie = cookie;
+	splice_hears_acknowledgements(ctx);
 	splice_count_pair(pair);
 }
 
@@ -319,10 +325,27 @@ static inline void splice_changes(struct bpf_sock_ops *ctx)
 }
 
 /*
- * Many clients set O_NONBLOCK for the connect alone. Such a one is found out when it sends for the first time, and
- * before that nothing is handed to it: it can be taken out of the map, and nothing is lost. Its bytes went through the
- * stack, and the other side acknowledges them, mostly before send() returns; that is now. No row that bytes were handed
- * to ever is.
+ * Has nothing been handed to this socket that it has not read, and is nothing on its way? Since they parted nothing sets
+ * out any more; what had set out before is on its way for as long as the other one's thread is in its send().
+ */
+static inline bool splice_may_go(struct bpf_sock *sk, const struct splice_pair *pair)
+{
+	uint32_t parted = pair->parted;
+	const struct splice_half *other = &pair->halves[~splice_leaver(parted) & 1];
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *peer = socket_at(other->sock);
+
+	if (splice_parted_at_once(parted) || !other->cookie)
+		return true;
+	return tcp && socket_is_at_rest(peer) && socket_cookie(peer) == other->cookie &&
+	       socket_is_read_empty(tcp);
+}
+
+/*
+ * A socket that is better off with TCP leaves the map: a client that set O_NONBLOCK for the connect alone, as many do,
+ * or a stream that its reader does not keep up with. Its bytes go through the stack then, and the other side
+ * acknowledges them, mostly before send() returns; that is now. What is deleted with unread bytes loses them: so it
+ * waits until there are none.
  */
 static inline void splice_lets_go(struct bpf_sock_ops *ctx)
 {
@@ -334,13 +357,14 @@ static inline void splice_lets_go(struct bpf_sock_ops *ctx)
 	if (!sk)
 		return;
 	end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
-	if (!end || end->side != SPLICE_CLIENT || end->left)
+	if (!end || end->left)
 		return;
 	cookie = end->pair;
 	pair = bpf_map_lookup_elem(&splice_pairs, &cookie);
-	if (!pair || !pair->refused)
+	if (!pair || !pair->parted || splice_leaver(pair->parted) != end->side || !splice_may_go(sk, pair))
 		return;
 	end->left = 1;
+	cookie = end->cookie;
 	if (!bpf_map_delete_elem(&splice_socks, &cookie))
 		count(REASON_SPLICE_LEFT);
 }
@@ -365,7 +389,7 @@ static inline void splice_joins(struct bpf_sock_ops *ctx)
 		return;
 	id = *waiting;
 	pair = bpf_map_lookup_elem(&splice_pairs, &id);
-	if (!pair || !splice_is_peer(sk, pair, id))
+	if (!pair || pair->parted || !splice_is_peer(sk, pair, id))
 		return;
 	splice_enter_server(ctx, sk, pair, id);
 	bpf_map_delete_elem(&splice_calls, &call);

@@ -51,7 +51,7 @@ static inline bool exchange_is_measured_elsewhere(struct bpf_sock *sk, const str
 
 	if (can_splice && sock->flags & SOCK_SPLICED)
 		pair = pair_of(sk);
-	return pair && pair->halves[SPLICE_SERVER].cookie && !pair->refused;
+	return pair && pair->halves[SPLICE_SERVER].cookie && !pair->parted;
 }
 
 static inline void exchange_measure(struct sock_state *sock, struct endpoint_state *endpoint,

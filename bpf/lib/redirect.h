@@ -17,6 +17,18 @@ enum {
 	REDIRECT_WAITING_MOST = 128 * 1024,
 	/* So often that, where several threads send at the same time. */
 	REDIRECT_CROWD = 4,
+	/*
+	 * How a direction goes is looked at after so many bytes or messages of it, and believed after so many looks in a
+	 * row. TCP's buffers hold some megabytes: once one message goes through the stack, all that they take follows
+	 * it, and says little.
+	 */
+	REDIRECT_WINDOW_BYTES = 16 * 1024 * 1024,
+	REDIRECT_WINDOW = 4096,
+	REDIRECT_WINDOWS = 8,
+	/* TCP puts small writes together: a stream of these is worth less to keep. */
+	REDIRECT_SMALL = 4096,
+	/* A stream: so many times the messages of the other direction. */
+	REDIRECT_STREAM = 8,
 	/* The bytes of live connections go to their endpoint's account so often. */
 	REDIRECT_ACCOUNT_NS = 100000000,
 };
@@ -26,7 +38,7 @@ static inline bool socket_has_flag(struct tcp_sock *tcp, uint32_t bit)
 	return ((struct sock *)tcp)->__sk_common.skc_flags >> bit & 1;
 }
 
-_Static_assert(REASON_SPLICE_FAILED - REASON_SPLICE_OFF + 1 == SPLICE_PASSES, "a counter for each reason");
+_Static_assert(REASON_SPLICE_STREAM - REASON_SPLICE_OFF + 1 == SPLICE_PASSES, "a counter for each reason");
 
 #define SOCK_FLAG(name) bpf_core_enum_value(enum sock_flags, name)
 
@@ -141,15 +153,58 @@ static inline uint64_t half_sent(const struct splice_half *half)
 	return half->messages + half->passed_messages;
 }
 
-/* A client that sends for the first time can still leave. Others stay, and their programs are not trusted again. */
+/* From now on nothing is handed over between the two, and this one leaves the map when it can. */
+static inline void redirect_parts(struct splice_end *end, struct splice_pair *pair, enum splice_pass why)
+{
+	const struct splice_half *client = &pair->halves[SPLICE_CLIENT];
+	uint32_t at_once = end->side == SPLICE_CLIENT && !half_sent(client);
+
+	/* Whoever is seen at rest after this will see it when it is at work again. */
+	__sync_val_compare_and_swap(&pair->parted, 0, splice_parting(end->side, why, at_once));
+}
+
+/* A client that blocks from its first message on tells nothing of its program: many connect without waiting. */
 static inline void redirect_finds_blocking(struct splice_end *end, struct splice_pair *pair)
 {
-	if (end->side == SPLICE_CLIENT && !half_sent(&pair->halves[SPLICE_CLIENT])) {
-		pair->refused = 1;
-	} else if (!pair->refused && !end->watched) {
-		end->watched = 1;
+	if (pair->parted)
+		return;
+	redirect_parts(end, pair, SPLICE_PASS_BLOCKING);
+	if (!splice_parted_at_once(pair->parted))
 		program_note(&end->program, PROGRAM_BLOCKS);
-	}
+}
+
+/*
+ * A reader that is always at work, or does not keep up, makes a stream go through the stack for the most part; being in
+ * the map costs it more then than the rest gains.
+ */
+static inline bool redirect_is_worse(const struct splice_window *window, uint64_t answers)
+{
+	if (window->contended >= window->messages / 2)
+		return true;
+	return answers <= window->messages / REDIRECT_STREAM &&
+	       window->bytes < window->messages * REDIRECT_SMALL && window->contended >= window->messages / 8;
+}
+
+static inline void redirect_watches(struct splice_end *end, struct splice_pair *pair)
+{
+	struct splice_half *half = &pair->halves[end->side & 1];
+	uint64_t other = half_sent(&pair->halves[~end->side & 1]);
+	struct splice_window window = {
+		.messages = half_sent(half) - half->seen.messages,
+		.bytes = half->bytes + half->passed_bytes - half->seen.bytes,
+		.contended = half->contended - half->seen.contended,
+	};
+	uint64_t answers = other - half->seen_other;
+
+	if (window.messages < REDIRECT_WINDOW && window.bytes < REDIRECT_WINDOW_BYTES)
+		return;
+	half->seen.messages += window.messages;
+	half->seen.bytes += window.bytes;
+	half->seen.contended += window.contended;
+	half->seen_other = other;
+	half->worse = redirect_is_worse(&window, answers) ? half->worse + 1 : 0;
+	if (half->worse >= REDIRECT_WINDOWS)
+		redirect_parts(end, pair, SPLICE_PASS_STREAM);
 }
 
 /* Nothing is handed to a client before it has sent: until then it may turn out to block. */
@@ -175,8 +230,8 @@ static inline enum splice_pass redirect_try(struct sk_msg_md *msg, struct bpf_so
 		return SPLICE_PASS_ALONE;
 	if (socket_descriptor(sender) == DESCRIPTOR_BLOCKS)
 		redirect_finds_blocking(end, pair);
-	if (pair->refused)
-		return SPLICE_PASS_BLOCKING;
+	if (pair->parted)
+		return splice_parted_by(pair->parted);
 	refusal = redirect_refusal(end, sender, socket_at(end->peer), msg->size);
 	if (refusal == SPLICE_PASS_OPTION)
 		end->opted_out = 1;
@@ -214,7 +269,7 @@ static inline void redirect_answers(struct splice_pair *pair)
 	uint64_t now_ns;
 
 	/* What has left is measured where others are. */
-	if (asked == pair->answered || pair->refused)
+	if (asked == pair->answered || pair->parted)
 		return;
 	if (!pair->answered) {
 		state = bpf_map_lookup_elem(&endpoint_state, &member.endpoint);
@@ -249,15 +304,20 @@ static inline void redirect_account(struct splice_end *end, struct splice_pair *
 	end->passed = 1;
 	half->passed_messages++;
 	half->passed_bytes += size;
+	if (pass == SPLICE_PASS_ORDER || pass == SPLICE_PASS_LIMIT || pass == SPLICE_PASS_OWNED)
+		half->contended++;
 	count_more(REASON_SPLICE_PASS_MSGS, 1);
 	count_more(REASON_SPLICE_PASS_BYTES, size);
-	count_more(REASON_SPLICE_OFF + (pass & 15), 1);
+	/* It may have been read from a row: the verifier wants to see it checked. */
+	barrier_var(pass);
+	if (pass >= SPLICE_PASSES)
+		return;
+	count_more(REASON_SPLICE_OFF + pass, 1);
 	if (!state)
 		return;
 	__sync_fetch_and_add(&state->pass_msgs, 1);
 	__sync_fetch_and_add(&state->pass_bytes, size);
-	if (pass < SPLICE_PASSES)
-		__sync_fetch_and_add(&state->passed[pass], 1);
+	__sync_fetch_and_add(&state->passed[pass], 1);
 }
 
 static inline void redirect_message(struct sk_msg_md *msg)
@@ -282,4 +342,5 @@ static inline void redirect_message(struct sk_msg_md *msg)
 	else
 		redirect_answers(pair);
 	redirect_account(end, pair, msg->size, redirect_try(msg, sk, end, pair));
+	redirect_watches(end, pair);
 }

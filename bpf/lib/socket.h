@@ -65,15 +65,37 @@ enum {
 	USER_DATA_FLAGS = 7, /* the kernel's ~SK_USER_DATA_PTRMASK */
 };
 
-/*
- * Is some other thread at work on this socket of the map? The map holds one reference to what the kernel keeps for it,
- * and every send() and recv() one more for as long as it takes.
- */
-static inline bool socket_is_crowded(struct tcp_sock *tcp)
+/* What the kernel keeps for a socket of the map; of any other it reads as zeros. */
+static inline struct sk_psock *socket_psock(struct tcp_sock *tcp)
 {
 	uint64_t data = (uint64_t)((struct sock *)tcp)->sk_user_data & ~(uint64_t)USER_DATA_FLAGS;
-	struct sk_psock *psock =
-		bpf_rdonly_cast((const void *)data, bpf_core_type_id_kernel(struct sk_psock));
 
-	return psock->refcnt.refs.counter > 2;
+	return bpf_rdonly_cast((const void *)data, bpf_core_type_id_kernel(struct sk_psock));
+}
+
+/* The map holds one reference to that, and every send() and recv() one more for as long as it takes. */
+enum {
+	PSOCK_AT_REST = 1,
+	PSOCK_AT_WORK = 2,
+};
+
+/* Is some other thread at work on this socket, whose thread asks? */
+static inline bool socket_is_crowded(struct tcp_sock *tcp)
+{
+	return socket_psock(tcp)->refcnt.refs.counter > PSOCK_AT_WORK;
+}
+
+/* Is no thread in a send() or recv() of this socket? */
+static inline bool socket_is_at_rest(struct tcp_sock *tcp)
+{
+	return socket_psock(tcp)->refcnt.refs.counter == PSOCK_AT_REST;
+}
+
+/* Has all been read that was handed to it? Under its lock. */
+static inline bool socket_is_read_empty(struct tcp_sock *tcp)
+{
+	struct sk_psock *psock = socket_psock(tcp);
+	uint64_t head = (uint64_t)psock + bpf_core_field_offset(psock->ingress_msg);
+
+	return (uint64_t)psock->ingress_msg.next == head;
 }

@@ -93,8 +93,8 @@ enum reason {
 	REASON_SPLICE_LIMIT = 71,	   /* enough waits to be read */
 	REASON_SPLICE_OWNED = 72,	   /* the receiver is at work on its socket at this moment */
 	REASON_SPLICE_FAILED = 73,	   /* the receiver was not in the map */
-	REASON_SPLICE_LEFT =
-		74, /* a client that turned out to block left, before anything was handed to it */
+	REASON_SPLICE_STREAM = 74,	   /* a stream that TCP alone carries better */
+	REASON_SPLICE_LEFT = 75,	   /* a socket has left the map, with nothing on its way to it */
 
 	REASON_COUNT,
 };
@@ -178,6 +178,7 @@ struct stats_row {
 	uint64_t splice_limit;
 	uint64_t splice_owned;
 	uint64_t splice_failed;
+	uint64_t splice_stream;
 	uint64_t splice_left;
 };
 

@@ -95,6 +95,13 @@ struct splice_call {
 	uint32_t reserved;
 };
 
+/* Of one direction, handed over or not. */
+struct splice_window {
+	uint64_t messages;
+	uint64_t bytes;
+	uint64_t contended; /* messages */
+};
+
 /* One end of a pair, and what it has sent. Written by the programs that run under this socket's lock. */
 struct splice_half {
 	uint64_t sock;	   /* the kernel's address of the socket; to be believed only with its cookie */
@@ -103,6 +110,10 @@ struct splice_half {
 	uint64_t bytes;
 	uint64_t passed_messages; /* through the stack */
 	uint64_t passed_bytes;
+	uint64_t contended;	   /* messages of these: as the reader was at it, or did not keep up */
+	struct splice_window seen; /* when it was last looked at how it goes */
+	uint64_t seen_other;	   /* messages of the other half then */
+	uint64_t worse;		   /* so many times in a row it went worse than TCP alone would */
 };
 
 /* Map `splice_pairs`, key: the client's cookie. A row ends with the client's socket. */
@@ -117,7 +128,7 @@ struct splice_pair {
 	uint32_t measured; /* nonzero: response times are taken */
 	uint32_t probe;	   /* nonzero: the connection decides whether an ejected endpoint comes back */
 	uint32_t watched;  /* nonzero: it is not spliced: it is to show what its programs do */
-	uint32_t refused;  /* nonzero: the client has turned out to block, and leaves */
+	uint32_t parted;   /* nonzero: nothing is handed over any more; splice_parting() */
 	struct program_key server_program;
 
 	/* Written by the client's program. */
@@ -129,6 +140,27 @@ struct splice_pair {
 	/* Written by the server's program. */
 	uint64_t answered; /* messages of the client when it last answered */
 };
+
+/* The side that leaves the map, why the bytes go through the stack from then on, and has nothing else ever happened? */
+static inline uint32_t splice_parting(enum splice_side leaver, uint32_t why, uint32_t at_once)
+{
+	return 1u << 31 | at_once << 16 | (uint32_t)leaver << 8 | why;
+}
+
+static inline enum splice_side splice_leaver(uint32_t parted)
+{
+	return parted >> 8 & 1;
+}
+
+static inline uint32_t splice_parted_by(uint32_t parted)
+{
+	return parted & 15;
+}
+
+static inline uint32_t splice_parted_at_once(uint32_t parted)
+{
+	return parted >> 16 & 1;
+}
 
 /* Map `splice_ends` (socket storage): a socket of a pair. */
 struct splice_end {
@@ -157,6 +189,7 @@ enum splice_pass {
 	SPLICE_PASS_LIMIT,
 	SPLICE_PASS_OWNED,
 	SPLICE_PASS_FAILED,
+	SPLICE_PASS_STREAM,
 	SPLICE_PASSES,
 };
 
@@ -175,7 +208,7 @@ _Static_assert(sizeof(struct program_row) == 24, "program_row");
 _Static_assert(sizeof(struct listener_key) == 16, "listener_key");
 _Static_assert(sizeof(struct listener_row) == 40, "listener_row");
 _Static_assert(sizeof(struct splice_call) == 40, "splice_call");
-_Static_assert(sizeof(struct splice_half) == 48, "splice_half");
-_Static_assert(sizeof(struct splice_pair) == 264, "splice_pair");
+_Static_assert(sizeof(struct splice_half) == 96, "splice_half");
+_Static_assert(sizeof(struct splice_pair) == 360, "splice_pair");
 _Static_assert(sizeof(struct splice_end) == 72, "splice_end");
-_Static_assert(sizeof(struct splice_state) == 128, "splice_state");
+_Static_assert(sizeof(struct splice_state) == 136, "splice_state");

@@ -58,6 +58,13 @@ probes() {
 	[ "$status" = 0 ] || fail "probe $*: status $status"
 }
 
+# meets POD ARGUMENT...: to get to know the program: the first connections to it are watched
+meets() {
+	probes "$@"
+	counts_least 1 splice_watched 1
+	mark 1
+}
+
 # ---- Go ----
 
 go_up() {
@@ -67,6 +74,7 @@ go_up() {
 
 real_http() {
 	go_up
+	meets c1 echo "$(at "$1" 80)"
 	probes c1 http "$(at "$1" 80)"
 	is "$(field "$REPORT" '"\(.failures) \(.by.small) \(.by.chunked) \(.by.noticed)"')" "0 3600 156 1"
 	# In both directions at once, as fast as it goes: TCP takes over where the reader does not keep up.
@@ -178,6 +186,7 @@ real_turns_blocking() {
 real_memcached() {
 	real_up "$ODD_PORTS" a1
 	starts a1 memcached -u root -p 7000 -m 200 -t 4
+	meets c1 memcached "$(at "$1")"
 	probes c1 memcached "$(at "$1")"
 	is "$(field "$REPORT" '"\(.failures) \(.by.other) \(.by.pipeline)"')" "0 64 64"
 	spliced 90 20000000

@@ -35,6 +35,7 @@ const struct column splice_columns[SPLICE_COLUMNS] = {
 	{ "LIMIT", "limit", CELL_NUMBER, COLUMN_WIDE },
 	{ "OWNED", "owned", CELL_NUMBER, COLUMN_WIDE },
 	{ "FAILED", "failed", CELL_NUMBER, COLUMN_WIDE },
+	{ "STREAM", "stream", CELL_NUMBER, COLUMN_WIDE },
 };
 
 _Static_assert(SPLICE_COLUMNS == 12 + SPLICE_PASSES, "a column for each reason");
@@ -149,7 +150,7 @@ static void add_pair(void *arg, const struct splice_pair *pair)
 	struct full_name full = full_name(name);
 	char address[ADDR_TEXT];
 
-	if (!server->cookie || pair->refused || !full_name_is_asked_for(filling->cli, name, &full))
+	if (!server->cookie || pair->parted || !full_name_is_asked_for(filling->cli, name, &full))
 		return;
 	sheet_text(sheet, full.namespace);
 	sheet_text(sheet, full.name);

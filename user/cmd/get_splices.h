@@ -6,7 +6,7 @@
 #include "kern/kern.h"
 
 enum {
-	SPLICE_COLUMNS = 23,
+	SPLICE_COLUMNS = 24,
 	PAIR_COLUMNS = 12,
 };
 
