@@ -40,8 +40,12 @@
 		}                                                                                            \
 	} while (0)
 
+/*
+ * Some of what follows is not inlined: what each keeps on the stack would add to the frame of all that the hook calls.
+ */
+
 /* A socket begins to listen. Of several at one port, one that blocks stands for all. */
-static inline void splice_listens(struct bpf_sock_ops *ctx)
+static __noinline void splice_listens(struct bpf_sock_ops *ctx)
 {
 	struct listener_key key = { .netns = bpf_get_netns_cookie(ctx), .port = ctx->local_port };
 	struct bpf_sock *sk = ctx->sk;
@@ -225,7 +229,7 @@ static inline bool splice_client_is_fit(struct bpf_sock *sk, const struct sock_s
 }
 
 /* A client is established. */
-static inline void splice_offers(struct bpf_sock_ops *ctx)
+static __noinline void splice_offers(struct bpf_sock_ops *ctx)
 {
 	struct sock_state *sock = connection_of(ctx);
 	struct bpf_sock *sk = ctx->sk;
@@ -370,7 +374,7 @@ static inline void splice_lets_go(struct bpf_sock_ops *ctx)
 }
 
 /* A server is established: was it called? */
-static inline void splice_joins(struct bpf_sock_ops *ctx)
+static __noinline void splice_joins(struct bpf_sock_ops *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct splice_call call = {
