@@ -104,6 +104,8 @@ start_weft() {
 	pods_yaml rpc "$RPC_PORTS" "" "${RPC[@]}" | put pods-rpc.yaml
 	put_service dice 30 "$WEB_PORTS"
 	put_service cart 40 "$WEB_PORTS" lb=ewma weft.dev/base-ejection-time=1s
+	put_service near 50 "$WEB_PORTS" weft.dev/splice=on
+	pods_yaml near "$WEB_PORTS" "" web-1 | put pods-near.yaml
 	for n in dice cart; do pods_yaml "$n" "$WEB_PORTS" "" "${WEB[@]}" slow | put "pods-$n.yaml"; done
 	for n in 1 2; do
 		agent_up "$n"
@@ -231,6 +233,36 @@ show_load() {
 	holds "by response time hardly any" [ "$(share "$REPORT" slow)" -le 5 ]
 }
 
+# Keep-alive connections to the pod next door.
+ask_near() {
+	REPORT=$(ask http "http://$(vip4 50)/" -keep-alive -concurrency 4 -duration "$1")
+	TOTAL=$((TOTAL + 4))
+}
+
+show_splice() {
+	local before redirected passed
+	heading "weft.dev/splice: bytes between two pods of a node, from socket to socket"
+	weft 1 splice off | shown
+	ask_near 1s
+	tell "switched off ('weft splice off'), through the network stack"
+	speed "$REPORT"
+	holds "no request failed" clean "$REPORT"
+	holds "nothing was handed over" [ "$(counted splice_redirect_msgs)" = 0 ]
+	weft 1 splice on | shown
+	# The first connection to a program is watched: would its sockets block?
+	ask_near 100ms
+	before=$(counted splice_redirect_msgs)
+	passed=$(counted splice_pass_msgs)
+	ask_near 1s
+	tell "switched on"
+	speed "$REPORT"
+	redirected=$(($(counted splice_redirect_msgs) - before)) passed=$(($(counted splice_pass_msgs) - passed))
+	weft 1 get splices | shown
+	holds "no request failed" clean "$REPORT"
+	holds "$redirected messages never saw the network stack, $passed did" [ $((redirected * 10)) -ge $(((redirected + passed) * 9)) ]
+	holds "and each request and its answer is among them" [ $((redirected + passed)) -ge $((2 * $(field "$REPORT" .requests))) ]
+}
+
 endpoint_health() {
 	weft 1 get endpoints -o json | jq -r --arg name "$1" --arg address "$2" \
 		'map(select(.service == $name and .address == $address))[0].health'
@@ -323,6 +355,7 @@ demo() {
 	show_removal
 	show_kill
 	show_load
+	show_splice
 	show_dying
 	show_rows
 	if [ "$KEEP" = 1 ]; then
