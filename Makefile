@@ -26,7 +26,7 @@ LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
 WARN = -Wall -Wextra $(if $(SANITIZE),,-Werror)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude -Iuser -I$(O) $(LIB_CFLAGS) -MMD -MP
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude -Iuser -Ibpf -I$(O) $(LIB_CFLAGS) -MMD -MP
 # The kernel's user headers of this machine stand behind all others: clang does not know them for bpf.
 BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) $(WARN) -Ivmlinux -Iinclude -Ibpf \
 	     -Itests/bpf -idirafter /usr/include/$(MULTIARCH) -MMD -MP

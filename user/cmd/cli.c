@@ -14,6 +14,8 @@ enum {
 	MAX_TIMEOUT_S = 86400,
 };
 
+#define DEFAULT_PODS "/var/log/pods"
+
 static const struct {
 	char letter; /* how commands name it; small letters and 'A' are short options too */
 	const char *name;
@@ -29,6 +31,7 @@ static const struct {
 	  "interfaces to attach to (default: those that lead to pods, see above)" },
 	{ 'U', "uplink", "IFACE", "leads out of the node, is no pod's (default: that of the default route)" },
 	{ 'F', "allow-spoofing", "GLOB[,GLOB]", "interfaces whose pods may send from any address" },
+	{ 'P', "pods", "DIR", "where the kubelet has a directory for each pod (default " DEFAULT_PODS ")" },
 	{ 'n', "namespace", "NAME", "only this namespace" },
 	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
@@ -97,6 +100,9 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		break;
 	case 'F':
 		cli->links.may_spoof = value;
+		break;
+	case 'P':
+		cli->pods = value;
 		break;
 	case 'n':
 		cli->namespace = value;
@@ -174,7 +180,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli 
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
 {
-	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "" };
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .pods = DEFAULT_PODS };
 	struct option longs[ARRAY_LEN(options) + 1];
 	char shorts[2 * ARRAY_LEN(options) + 2];
 	int letter, error = 0;

@@ -15,6 +15,7 @@ struct cli {
 	const char *cgroup;    /* NULL: find the pods' own */
 	const char *source;    /* NULL: none */
 	const char *node;      /* "" : none */
+	const char *pods;      /* directory of the kubelet's that names pods */
 	const char *namespace; /* NULL: all */
 	const char *without;   /* NULL: nothing */
 	struct pod_link_options links;
@@ -24,7 +25,7 @@ struct cli {
 	int timeout_s; /* zero: none */
 	bool verbose;
 	bool help;
-	const char *words[2]; /* arguments that are no options: the kind to get, a name */
+	const char *words[2]; /* arguments that are no options: the kind to get, a name, ... */
 	int n_words;
 };
 
@@ -58,6 +59,7 @@ int cmd_load(const struct cli *cli);
 int cmd_unload(const struct cli *cli);
 int cmd_agent(const struct cli *cli);
 int cmd_get(const struct cli *cli);
+int cmd_explain(const struct cli *cli);
 int cmd_drain(const struct cli *cli);
 int cmd_undrain(const struct cli *cli);
 int cmd_splice(const struct cli *cli);

@@ -2,7 +2,6 @@
 /* weft get */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/addr.h"
 #include "cmd/cli.h"
@@ -10,6 +9,7 @@
 #include "cmd/full_name.h"
 #include "cmd/get_interfaces.h"
 #include "cmd/get_splices.h"
+#include "cmd/moment.h"
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "watch/health.h"
@@ -82,15 +82,6 @@ static const struct column stat_columns[] = {
 };
 
 #define NS_PER_US 1000
-#define NS_PER_MS 1000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 /* A number that zero stands for "not known" in. */
 static void add_known(struct sheet *sheet, bool known, uint64_t number)
@@ -129,26 +120,14 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 	add_known(sheet, service->row->connect_timeout_ms, service->row->connect_timeout_ms);
 }
 
-/* A time of CLOCK_MONOTONIC that is still to come, as people write times (RFC 3339). */
 static void add_until(struct sheet *sheet, uint64_t until_ns)
 {
-	char text[64], seconds[40];
-	struct timespec now;
-	struct tm parts;
-	uint64_t ms;
-	time_t time;
+	char text[MOMENT_TEXT];
 
-	if (!until_ns) {
+	if (until_ns)
+		sheet_text(sheet, moment_print(until_ns, text));
+	else
 		sheet_null(sheet);
-		return;
-	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = now.tv_sec * 1000ull + now.tv_nsec / NS_PER_MS + (int64_t)(until_ns - now_ns()) / NS_PER_MS;
-	time = ms / 1000;
-	gmtime_r(&time, &parts);
-	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(text, sizeof(text), "%s.%03uZ", seconds, (unsigned)(ms % 1000));
-	sheet_text(sheet, text);
 }
 
 /* Pairs of a bucket's upper bound in us and its count, without the empty ones. */
@@ -198,7 +177,7 @@ static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endp
 			 const struct full_name *full)
 {
 	enum health health =
-		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, now_ns());
+		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, moment_now());
 	char address[ADDR_TEXT];
 
 	sheet_text(sheet, full->namespace);
