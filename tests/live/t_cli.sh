@@ -22,6 +22,8 @@ cli_misuse() {
 		get nothing
 		get services one two
 		get services -o xml
+		explain
+		explain 1
 		unload --cgroup x
 		unload --interfaces x
 		load --uplink
@@ -33,7 +35,7 @@ cli_misuse() {
 cli_help() {
 	local command
 	matches "$("$WEFT" --help)" "usage: weft COMMAND"
-	for command in load unload agent get check version; do
+	for command in load unload agent get explain check version; do
 		matches "$("$WEFT" --help)" "$command"
 		matches "$("$WEFT" "$command" --help)" "usage: weft $command"
 	done

@@ -66,19 +66,23 @@ const struct cmd cmds[] = {
 		.name = "explain",
 		.words = "CLIENT SERVICE:PORT[/PROTOCOL]",
 		.summary = "Say where a connect would go, with which probability, and why",
-		.details = "CLIENT is a pod (namespace/name), an address of a pod or the id of a process, on this "
-			   "node;\n"
-			   "SERVICE is namespace/name, ADDRESS or [ADDRESS]; PROTOCOL is tcp or udp (by default "
-			   "tcp where\n"
-			   "the service has it). Reads the pinned maps and changes nothing: it tells which rows "
-			   "decide, and of\n"
-			   "each endpoint what the next connect's chance is and its share of many, as long as "
-			   "the rows stay\n"
-			   "as they are.\n\n"
-			   "Exit code 0: the connect goes to an endpoint of the service; 1: it does not, for it is "
-			   "refused,\n"
-			   "there is no such service, or weft does not see the client's connects; 2: misused, or "
-			   "no such client.",
+		.details =
+			"CLIENT is a pod (namespace/name), an address of a pod or the id of a process, on "
+			"this "
+			"node;\n"
+			"SERVICE is namespace/name, ADDRESS or [ADDRESS]; PROTOCOL is tcp or udp (by default "
+			"tcp where\n"
+			"the service has it). Reads the pinned maps and changes nothing: it tells which rows "
+			"decide, and of\n"
+			"each endpoint what the next connect's chance is and its share of many, as long as "
+			"the rows stay\n"
+			"as they are.\n\n"
+			"Exit code 0: the connect goes to an endpoint of the service; 1: it does not, for it "
+			"is "
+			"refused,\n"
+			"there is no such service, or weft does not see the client's connects; 2: misused, "
+			"or "
+			"no such client.",
 		.min_words = 2,
 		.max_words = 2,
 		.options = "bPoH",

@@ -73,7 +73,8 @@ static void say_client(const struct explained *e, struct steps *steps)
 	else if (client->n_inside)
 		say(steps, NULL, "; in the cgroup that weft is attached to");
 	else if (client->n_outside)
-		say(steps, NULL, "; not in the cgroup that weft is attached to, so its connects are left alone");
+		say(steps, NULL,
+		    "; not in the cgroup that weft is attached to, so its connects are left alone");
 	else
 		say(steps, NULL,
 		    "; no process runs there now: this is about one in the cgroup that weft is attached to");
@@ -129,7 +130,8 @@ static void say_affinity(const struct explained *e, struct steps *steps)
 	case STAY_UNKNOWN:
 	case STAY_OFF:
 		say(steps, NULL,
-		    "this kernel does not tell how it knows the client (that takes 5.14), so whether it has an "
+		    "this kernel does not tell how it knows the client (that takes 5.14), so whether it has "
+		    "an "
 		    "endpoint already is not known; this is about one that has not");
 		break;
 	}
@@ -146,7 +148,8 @@ static const char *algorithm_text(enum algorithm algorithm)
 		return "of two endpoints that are drawn, the first by weight, the one with fewer connections "
 		       "for its weight is taken";
 	case ALGORITHM_EWMA:
-		return "of two endpoints that are drawn, the one with the lower response time x (connections + "
+		return "of two endpoints that are drawn, the one with the lower response time x (connections "
+		       "+ "
 		       "1) / weight is taken";
 	}
 	return "unknown to this weft";
@@ -208,11 +211,12 @@ static void say_answer(const struct explained *e, struct steps *steps)
 		say_send(e, steps);
 		break;
 	case VERDICT_REFUSE:
-		say(steps, "answer", "not reachable: refused at once (ECONNREFUSED; EPERM before 5.18), as %s",
-		    e->service.flags & SERVICE_NO_LOCAL
-			    ? "internalTrafficPolicy: Local forbids the endpoints of other nodes, and none is "
-			      "on this one"
-			    : "no endpoint takes connections");
+		say(steps, "answer",
+		    "not reachable: refused at once (ECONNREFUSED; EPERM before 5.18), as %s",
+		    e->service.flags & SERVICE_NO_LOCAL ? "internalTrafficPolicy: Local forbids the "
+							  "endpoints of other nodes, and none is "
+							  "on this one"
+							: "no endpoint takes connections");
 		break;
 	case VERDICT_DIRECT:
 		say(steps, "answer",
@@ -221,7 +225,8 @@ static void say_answer(const struct explained *e, struct steps *steps)
 		break;
 	case VERDICT_OUTSIDE:
 		say(steps, "answer",
-		    "not reachable: weft leaves this client alone, and the connect goes to %s itself, where no "
+		    "not reachable: weft leaves this client alone, and the connect goes to %s itself, where "
+		    "no "
 		    "endpoint is",
 		    place);
 		break;

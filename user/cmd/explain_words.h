@@ -15,8 +15,8 @@ struct asked_service {
 
 struct asked_client {
 	const char *text;
-	long process;		 /* zero: none */
-	bool is_address;	 /* else, and without a process, it is a pod */
+	long process;	 /* zero: none */
+	bool is_address; /* else, and without a process, it is a pod */
 	struct addr address;
 	char namespace[NAME_SIZE];
 	const char *name; /* borrowed from the text */

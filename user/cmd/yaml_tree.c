@@ -52,9 +52,8 @@ static bool emit_object(yaml_emitter_t *emitter, const yyjson_mut_val *object)
 
 static bool emit_array(yaml_emitter_t *emitter, const yyjson_mut_val *array)
 {
-	yaml_sequence_style_t style = yyjson_mut_arr_size((yyjson_mut_val *)array)
-					      ? YAML_BLOCK_SEQUENCE_STYLE
-					      : YAML_FLOW_SEQUENCE_STYLE;
+	yaml_sequence_style_t style = yyjson_mut_arr_size((yyjson_mut_val *)array) ? YAML_BLOCK_SEQUENCE_STYLE
+										   : YAML_FLOW_SEQUENCE_STYLE;
 	yyjson_mut_arr_iter iter = yyjson_mut_arr_iter_with((yyjson_mut_val *)array);
 	yyjson_mut_val *item;
 	yaml_event_t event;

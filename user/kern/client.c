@@ -70,7 +70,8 @@ static int describe(const struct kern *kern, int netns, struct client *client, s
 	*ret_count = (struct head_count){ .client = client };
 	error = cgroup_of_link(kern->dir, "weft_connect4", &ret_count->cgroup);
 	if (error)
-		return why_set(why, error, "the program for connect() is not attached: %s; 'weft load' does it",
+		return why_set(why, error,
+			       "the program for connect() is not attached: %s; 'weft load' does it",
 			       strerror(-error));
 	return netns_visit(netns, read_cookie, client, why);
 }
@@ -180,12 +181,14 @@ int client_of_address(const struct kern *kern, const struct addr *address, struc
 		return error;
 	if (search.again)
 		return why_set(why, -ENOTUNIQ,
-			       "several network namespaces have the address %s; give the id of a process", text);
-	if (search.found < 0)
-		return why_set(why, -ENOENT,
-			       "no network namespace of this node has the address %s; choices are made on the "
-			       "client's own node, ask there",
+			       "several network namespaces have the address %s; give the id of a process",
 			       text);
+	if (search.found < 0)
+		return why_set(
+			why, -ENOENT,
+			"no network namespace of this node has the address %s; choices are made on the "
+			"client's own node, ask there",
+			text);
 	error = describe(kern, search.found, ret, &count, why);
 	if (!error)
 		netns_each(count_if_there, &count);

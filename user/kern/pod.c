@@ -102,10 +102,11 @@ int pod_find(const char *logs, const char *namespace, const char *name, long *re
 	bool found = false;
 
 	if (!listing)
-		return why_set(why, -errno,
-			       "%s, where the kubelet has the names of its pods: %s; give an address of the pod "
-			       "or the id of a process",
-			       logs, strerror(errno));
+		return why_set(
+			why, -errno,
+			"%s, where the kubelet has the names of its pods: %s; give an address of the pod "
+			"or the id of a process",
+			logs, strerror(errno));
 	if (cgroup_mount(mount))
 		return why_set(why, -ENOENT, "no cgroup2 is mounted here");
 	while ((item = readdir(listing))) {

@@ -101,8 +101,8 @@ static int take_census(struct kern *kern, struct explained *e)
 				continue;
 			e->listed++;
 			e->drained += endpoint->listed->drained;
-			e->available += !endpoint->listed->drained &&
-					!endpoint->listed->state.ejected_until_ns;
+			e->available +=
+				!endpoint->listed->drained && !endpoint->listed->state.ejected_until_ns;
 		}
 	}
 	e->tolerance = eject_tolerance(e->listed, e->available, e->drained, e->service.panic_percent);

@@ -28,7 +28,7 @@ enum out {
 	OUT_NOT, /* it may get this connect */
 	OUT_NOT_READY,
 	OUT_TERMINATING,
-	OUT_WEIGHT,   /* zero, while others have more */
+	OUT_WEIGHT,    /* zero, while others have more */
 	OUT_ELSEWHERE, /* internalTrafficPolicy or topology hints leave it out */
 	OUT_DRAINED,
 	OUT_EJECTED,
