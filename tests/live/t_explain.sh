@@ -145,7 +145,7 @@ explain_ejected() {
 	put_pods turn a1 b1 c2
 	agent_plain 1
 	explain 0 "$(pod_ip4 c1)" live/web:80
-	is "$(said '.health | "\(.listed) \(.available)"')" "3 3" "before"
+	is "$(said '.health | "\(.listed) \(.available) \(.failed_connects_are_moved)"')" "3 3 false" "before"
 	load c1 -c 30 tcp4 "$(vip4 210)/80" >/dev/null 2>&1
 	holds tcp4 c1 210
 	is "$(outs)" "a1 - b1 - c2 ejected"
@@ -389,6 +389,7 @@ explain_clients() {
 	pod_start c1 "$LAB/tmp/sleeper" sleep 60
 	wait_for 5 is_in c1 "$STARTED" || fail "it is not where it should be"
 	explain 0 "$STARTED" live/web:80
+	is "$(said .health.failed_connects_are_moved)" true
 	is "$(said .affinity.state) $(said .client.processes_balanced)" "kept 1" "by process"
 	explain 0 "$(pod_ip6 c1)" live/web:80
 	is "$(said .affinity.state) $(said .client.processes_balanced) $(said .dialled.address)" "new 1 $(vip6 260)" "a service of the client's family"
@@ -446,6 +447,7 @@ explain_text() {
 	expose web 265 "lb=least_conn affinity=60" a1 a2
 	agent_up 1
 	text=$(weft 1 explain "$(pod_ip4 c1)" live/web:80)
+	echo "$text"
 	matches "$text" "client +network namespace [0-9]+, which affinity knows as [0-9]+"
 	matches "$text" "service +live/web at $(vip4 265):80/TCP \(id [0-9]+\): 2 of 2 endpoints take new connections"
 	matches "$text" "affinity +60 s after its last connect: the client has not been here"

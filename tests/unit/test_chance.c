@@ -49,8 +49,8 @@ static const struct row rows[] = {
 	/* The walk's: from a place chosen by chance on, the first that can be used. */
 	{ .name = "one of three ejected",
 	  .endpoints = "fef",
-	  .next = { 0.5 * (1 - POWER5(THIRD)) + THIRD * POWER5(THIRD), 0,
-		    0.5 * (1 - POWER5(THIRD)) + 2 * THIRD *POWER5(THIRD) } },
+	  .next = { 0.5 * (1 - POWER5(THIRD)) + POWER5(THIRD) * THIRD, 0,
+		    0.5 * (1 - POWER5(THIRD)) + 2 * POWER5(THIRD) * THIRD } },
 	{ .name = "one of two drained", .endpoints = "df", .next = { 0, 1 } },
 	{ .name = "three of four drained, by weight",
 	  .endpoints = "dddf",
@@ -66,8 +66,8 @@ static const struct row rows[] = {
 	{ .name = "panic does not bring the drained back",
 	  .endpoints = "dee",
 	  .tolerance = TOLERATE_EJECTED,
-	  .next = { 0, 0.5 * (1 - POWER5(THIRD)) + 2 * THIRD *POWER5(THIRD),
-		    0.5 * (1 - POWER5(THIRD)) + THIRD *POWER5(THIRD) } },
+	  .next = { 0, 0.5 * (1 - POWER5(THIRD)) + POWER5(THIRD) * THIRD,
+		    0.5 * (1 - POWER5(THIRD)) + 2 * POWER5(THIRD) * THIRD } },
 	{ .name = "all drained", .endpoints = "dd", .tolerance = TOLERATE_DRAINED, .next = { 0.5, 0.5 } },
 	{ .name = "a probe is free", .endpoints = "fp", .next = { 0.5, 0.5 }, .share = { 1, 0 } },
 

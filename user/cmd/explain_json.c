@@ -153,6 +153,7 @@ static void add_health(struct out_tree *tree, yyjson_mut_val *root, const struct
 	add_number(tree, object, "panic_threshold", e->service.panic_percent);
 	add_bool(tree, object, "panic", e->tolerance & TOLERATE_EJECTED);
 	add_bool(tree, object, "drained_used", e->tolerance & TOLERATE_DRAINED);
+	add_bool(tree, object, "failed_connects_are_moved", e->moves);
 }
 
 static const char *out_name(enum out out)

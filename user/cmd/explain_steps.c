@@ -181,6 +181,9 @@ static void say_health(const struct explained *e, struct steps *steps)
 		    e->service.panic_percent);
 	if (!e->service.eject_failures)
 		say(steps, NULL, "; this service ejects none");
+	if (!e->moves && e->key.protocol == IPPROTO_TCP)
+		say(steps, NULL,
+		    "; no interface is watched on this node, so a connect that fails is not moved");
 }
 
 static void say_send(const struct explained *e, struct steps *steps)

@@ -16,7 +16,7 @@
 #include "kern/netns.h"
 #include "kern/pod.h"
 
-/* Since 5.14; Debian 11 has headers without it. */
+/* Headers before 5.14 lack it. */
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif

@@ -69,3 +69,10 @@ int kern_census_epoch(const struct kern *kern, uint64_t *ret)
 	*ret = health.epoch + settings.drain_epoch;
 	return 0;
 }
+
+bool kern_watches_packets(const struct kern *kern)
+{
+	uint32_t index;
+
+	return !bpf_map_get_next_key(kern->interfaces, NULL, &index);
+}

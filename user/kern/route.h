@@ -15,3 +15,6 @@ int kern_slots(const struct kern *kern, const struct service_row *service, struc
 
 /* Counts the changes after which endpoints are counted anew (bpf/lib/census.h). */
 int kern_census_epoch(const struct kern *kern, uint64_t *ret);
+
+/* Are there interfaces whose packets are watched? Without, a connect that fails is not moved. */
+bool kern_watches_packets(const struct kern *kern);

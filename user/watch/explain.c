@@ -3,6 +3,7 @@
 #include "watch/explain.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -279,6 +280,7 @@ static int explain_service(struct kern *kern, struct explained *e, const struct 
 
 	e->name = service->name;
 	e->service = *service->row;
+	e->moves = e->key.protocol == IPPROTO_TCP && kern_watches_packets(kern);
 	e->verdict = e->service.slot_count ? VERDICT_SEND : VERDICT_REFUSE;
 	error = add_endpoints(kern, e);
 	if (!error)

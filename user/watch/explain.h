@@ -62,6 +62,7 @@ struct explained {
 	uint64_t stay_until_ns;
 	uint32_t listed, available, drained; /* endpoints in the slots; those that can be used, ... */
 	uint32_t tolerance;		     /* enum tolerance */
+	bool moves;			     /* a connect that fails is moved to another endpoint */
 	bool has_cursor;
 	uint32_t cursor;
 	struct explained_endpoint *endpoints; /* sorted by address and port */
