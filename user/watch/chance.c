@@ -359,6 +359,16 @@ static void compute(struct work *work, bool many)
 		by_next_turn(work);
 }
 
+/* Is one connect like another? To go over all pairs of a long list once is enough then. */
+static bool is_steady(const struct chance *chance)
+{
+	for (size_t i = 0; i < chance->n_endpoints; i++) {
+		if (chance->endpoints[i].fitness == FIT_PROBE)
+			return false;
+	}
+	return chance->algorithm != ALGORITHM_ROUND_ROBIN;
+}
+
 int chance_compute(struct chance *chance)
 {
 	_cleanup_(work_done) struct work work = { 0 };
@@ -371,7 +381,8 @@ int chance_compute(struct chance *chance)
 	compute(&work, false);
 	for (size_t i = 0; i < chance->n_endpoints; i++)
 		chance->endpoints[i].next = work.probability[i];
-	compute(&work, true);
+	if (!is_steady(chance))
+		compute(&work, true);
 	for (size_t i = 0; i < chance->n_endpoints; i++)
 		chance->endpoints[i].share = work.probability[i];
 	return 0;
