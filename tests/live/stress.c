@@ -27,6 +27,7 @@ static const char usage[] =
 	"         -f    bytes with the SYN\n"
 	"         -b    sockets block; -l: from when they are connected; -q: from some message on\n"
 	"         -t    what blocks may say EAGAIN\n"
+	"         -w N  tells of connections that take N ms or longer\n"
 	"         -p N  tells every N seconds how far it is\n";
 
 int main(int argc, char **argv)

@@ -26,7 +26,8 @@ struct end *end_new(int fd, enum side side)
 	end->fd = fd;
 	end->side = side;
 	end->writable = true;
-	end->deadline_ns = now_ns() + (uint64_t)DEADLINE_MS * 1000000;
+	end->begin_ns = now_ns();
+	end->deadline_ns = end->begin_ns + (uint64_t)DEADLINE_MS * 1000000;
 	end->manner.read_most = READ_MOST;
 	return end;
 }
@@ -289,6 +290,6 @@ bool end_finish(struct end *end)
 	else
 		end->done = end->ended;
 	if (end->done)
-		report_add(&report.connections, 1);
+		report_done(end);
 	return end->done;
 }

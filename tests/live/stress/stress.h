@@ -104,7 +104,7 @@ struct end {
 	uint32_t blocks_from; /* the message; of an end in a thread of its own */
 	bool waits_for_all;   /* by MSG_WAITALL, when it blocks */
 	uint32_t interest;    /* what epoll is asked for */
-	uint64_t send_at_ns, read_at_ns, deadline_ns;
+	uint64_t send_at_ns, read_at_ns, deadline_ns, begin_ns;
 	size_t place; /* among those that live */
 };
 
@@ -135,16 +135,18 @@ enum fault {
 };
 
 struct report {
-	uint64_t connections, messages, sends, sent, received, spurious;
+	uint64_t connections, messages, sends, sent, received, spurious, slowest_ns;
 	uint64_t faults[FAULTS];
 };
 
 extern struct report report;
-extern bool tolerant; /* a recv() that blocks may say EAGAIN */
+extern uint64_t slow_ns; /* 0: no word about connections that take long */
+extern bool tolerant;	 /* a recv() that blocks may say EAGAIN */
 
 void report_add(uint64_t *number, uint64_t more);
 void report_fault(struct end *end, enum fault fault, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void report_done(const struct end *end);
 int report_print(void); /* the exit status */
 uint64_t now_ns(void);
 

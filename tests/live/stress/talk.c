@@ -75,7 +75,7 @@ static void begin_one(uint32_t number)
 
 	if (end->fd < 0)
 		die("socket", strerror(errno));
-	end->head.seed = random_mix(how.seed + number);
+	end->head.seed = random_mix(random_mix(how.seed) + number);
 	end->head.number = number;
 	end->head.flags = how.flags;
 	end_plan(end);
@@ -121,7 +121,7 @@ static void parse_options(int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+n:s:c:x:k:g:p:mBTrLfblqt")) >= 0) {
+	while ((letter = getopt(argc, argv, "+n:s:c:x:k:g:p:w:mBTrLfblqt")) >= 0) {
 		switch (letter) {
 		case 'n':
 			how.most = strtoull(optarg, NULL, 10);
@@ -144,6 +144,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'p':
 			how.progress_ns = strtoull(optarg, NULL, 10) * 1000000000;
+			break;
+		case 'w':
+			slow_ns = strtoull(optarg, NULL, 10) * 1000000;
 			break;
 		case 'm':
 			how.mapped = true;
@@ -191,6 +194,9 @@ int talk(int argc, char **argv)
 	parse_place(argv[optind], how.mapped, &how.to);
 	if (how.blocks)
 		how.flags |= PLAN_TURNS;
+	/* Those that take long on purpose are nothing to tell of. */
+	if (how.gap_ms)
+		slow_ns = 0;
 	fprintf(stderr, "seed %#llx\n", (unsigned long long)how.seed);
 	loop_begin(NULL, NULL);
 	go_on();
