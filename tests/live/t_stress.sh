@@ -156,8 +156,8 @@ stress_defer_accept() {
 fast_opens() { ns_run "$1" nstat -asz TcpExtTCPFastOpenActive | awk '/FastOpen/ { print $2 }'; }
 
 fast_open() {
-	ns_run c1 sh -c "echo $1 >/proc/sys/net/ipv4/tcp_fastopen"
-	ns_run a1 sh -c "echo $1 >/proc/sys/net/ipv4/tcp_fastopen"
+	local pod
+	for pod in c1 a1 a2; do ns_run "$pod" sh -c "echo $1 >/proc/sys/net/ipv4/tcp_fastopen"; done
 }
 
 # The server is established first, and finds no call: such a connection is never a pair.
@@ -359,6 +359,81 @@ stress_late() {
 has_established() { [ "$(ns_run a1 ss -tnH state established sport = :7000 | wc -l)" -ge "$1" ]; }
 is_asked_for() { [ "$(weft 1 get splices -o json | jq length)" -gt 0 ]; }
 
+# ---- the soak: the same for long ----
+
+SOAK_ROUND=30000 # connections
+
+# Where it can be seen while it goes on: the file descriptor whose number is in SOAK_PROGRESS.
+soak_says() {
+	echo "$*"
+	[ -z "${SOAK_PROGRESS-}" ] || echo "$*" >&"$SOAK_PROGRESS"
+}
+
+soak_pair() {
+	local name
+	for name in "$@"; do talked "$name" >"$LAB/tmp/told" || fail "$(<"$LAB/tmp/told")"; done
+	grep -h '^slow' "$LAB/tmp/told" || true
+}
+
+# Two kinds at a time.
+soak_round() {
+	talks_on one c1 -n 8000 "$(vip tcp4 60)"
+	talks_on two c2 -n 6000 "$(vip tcp6 60)"
+	soak_pair one two
+	talks_on one c1 -n 6000 -m "$(vip tcp4 60)"
+	talks_on two c2 -n 4000 "$(vip tcp4 61)"
+	soak_pair one two
+	talks_on one c1 -n 3000 -f "$(vip tcp4 61)"
+	talks_on two c2 -n 2800 -r "$(vip tcp4 60)"
+	soak_pair one two
+	talks_on one c1 -n 100 -B "$(vip tcp4 60)"
+	talks_on two c2 -n 100 -B -T "$(vip tcp6 60)"
+	soak_pair one two
+}
+
+# Every second round on all processors, every third with the switch turned all the time.
+soak_rounds() {
+	local wanted=$1 had=0 round=0 flipping
+	while [ "$had" -lt "$wanted" ]; do
+		SEED=$((SEED + 1)) round=$((round + 1))
+		[ $((round % 2)) = 0 ] && rps 3 node1 c1 c2 a1 a2 || rps 0 node1 c1 c2 a1 a2
+		flipping=
+		if [ $((round % 3)) = 0 ]; then
+			rm -f "$LAB/tmp/stop"
+			again_until "$LAB/tmp/stop" 0.05 flip_switch >"$LAB/tmp/flip" 2>&1 &
+			flipping=$!
+		fi
+		soak_round
+		touch "$LAB/tmp/stop"
+		[ -z "$flipping" ] || wait "$flipping"
+		had=$((had + SOAK_ROUND))
+		soak_says "$had of $wanted connections, $SECONDS s, $(counted 1 splice_admitted) pairs, $(counted 1 splice_redirect_msgs)" \
+			"messages redirected, $(counted 1 splice_pass_msgs) passed"
+	done
+	SOAKED=$had
+}
+
+stress_soak() {
+	local first client
+	trap 'fast_open 1; rps 0 node1 c1 c2 a1 a2' EXIT
+	fast_open 3
+	# More connections than there are ports, within a minute.
+	for client in c1 c2; do ns_run "$client" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse'; done
+	stress_up ""
+	first=$SERVING
+	cp "$STRESS" "$LAB/tmp/other"
+	STRESS=$LAB/tmp/other serves_stress a2 -d -f
+	expose_odd other 61 "weft.dev/splice=on" a2
+	await 1 other 1
+	talks c1 -n 1 "$(vip tcp4 61)"
+	mark 1
+	soak_rounds "$1"
+	redirected 80 $((SOAKED * 80 / 100))
+	served a2 $((SOAKED / SOAK_ROUND * 7000 + 1))
+	SERVING=$first
+	served a1 $((SOAKED / SOAK_ROUND * 23000 + WARMED))
+}
+
 for kind in tcp4 tcp6 tcpm; do test_add "splice/stress-many-$kind" stress_many "$kind" 20000 80; done
 test_add splice/stress-big stress_big
 test_add splice/stress-rps stress_rps
@@ -372,3 +447,4 @@ test_add splice/stress-blocking-mix stress_blocking_mix
 test_add splice/stress-blocking-flip stress_blocking_flip
 test_add splice/stress-small-buffers stress_small_buffers
 test_add splice/stress-late stress_late
+[ -z "${SOAK_CONNECTIONS-}" ] || test_add soak/splice stress_soak "$SOAK_CONNECTIONS"

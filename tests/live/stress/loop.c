@@ -18,7 +18,6 @@
 enum {
 	LIVE_MOST = 65536,
 	EVENTS_MOST = 256,
-	TICK_MS = 100,
 };
 
 static int epoll;
@@ -221,10 +220,11 @@ static int patience_ms(void)
 	return (int)((due_ns - now + 999999) / 1000000);
 }
 
-void loop_once(void)
+void loop_once(int most_ms)
 {
 	struct epoll_event events[EVENTS_MOST];
-	int count = epoll_wait(epoll, events, EVENTS_MOST, patience_ms());
+	int wait_ms = patience_ms();
+	int count = epoll_wait(epoll, events, EVENTS_MOST, wait_ms < most_ms ? wait_ms : most_ms);
 
 	for (int i = 0; i < count; i++)
 		happens(events[i].data.ptr, events[i].events);

@@ -108,6 +108,6 @@ int serve(int argc, char **argv)
 	fflush(stdout);
 	/* Those that are under way are waited for: each has a deadline. */
 	while (!asked_to_end || loop_live() > n_listeners || block_live())
-		loop_once();
+		loop_once(TICK_MS);
 	return report_print();
 }

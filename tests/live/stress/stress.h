@@ -11,6 +11,7 @@ enum {
 	MESSAGES_MOST = 64,	/* of one direction of a connection */
 	MESSAGE_MOST = 2 << 20, /* bytes */
 	READ_MOST = 256 << 10,	/* bytes */
+	TICK_MS = 100,		/* deadlines are looked at so often */
 	DEADLINE_MS = 20000,	/* of a connection */
 	PAUSES_MOST = 48,	/* a slow reader becomes a quick one some day */
 };
@@ -154,7 +155,7 @@ uint64_t now_ns(void);
 
 void loop_begin(void (*accepts)(struct end *listener), void (*over)(void));
 void loop_add(struct end *end);
-void loop_once(void);
+void loop_once(int most_ms);
 void loop_check_deadlines(void);
 size_t loop_live(void);
 struct end *end_new(int fd, enum side side);

@@ -109,7 +109,8 @@ static void go_on(void)
 			n_begun++;
 			begin_one(how.only ? how.only : (uint32_t)n_begun);
 		}
-		loop_once();
+		/* Nothing tells of the end of one in a thread. */
+		loop_once(how.blocks ? 1 : TICK_MS);
 		if (!how.progress_ns || now_ns() < next_ns)
 			continue;
 		next_ns += how.progress_ns;
