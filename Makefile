@@ -40,6 +40,7 @@ BPF_TEST_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard tests/b
 KERNEL_BINS := $(patsubst tests/kernels/%.c,$(O)/kernels/%,$(wildcard tests/kernels/*.c))
 LIVE_BINS := $(patsubst tests/live/%.c,$(O)/live/%,$(wildcard tests/live/*.c))
 BATTERY_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/live/battery/*.c))
+STRESS_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/live/stress/*.c))
 
 ifeq ($(V),0)
 Q := @
@@ -115,6 +116,7 @@ $(O)/bpf_tests: $(BPF_TEST_OBJS) $(O)/libweft.a
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread -lm
 
 $(O)/live/battery: $(BATTERY_OBJS)
+$(O)/live/stress: $(STRESS_OBJS)
 
 $(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
 	$(call say,LD,$@)
