@@ -324,6 +324,21 @@ stress_blocking_flip() {
 	served a1 $((2000 + WARMED))
 }
 
+# Both directions are found to be worse off after eight messages: with bytes handed over that nobody has read yet, and
+# more on their way, one end leaves as soon as it can.
+stress_leave() {
+	stress_up ""
+	bpftool map update pinned "$LAB_BPF/node1/splicing" key 3 0 0 0 value 1 0 0 0 0 0 0 0
+	talks_on short c1 -n 6000 "$(vip tcp4 60)"
+	talks_on long c2 -n 3000 -L "$(vip tcp6 60)"
+	talked long
+	talked short
+	talks c1 -n 300 -B "$(vip tcp4 60)"
+	redirected 30 9100
+	counts_least 1 splice_left 2000
+	served a1 $((9300 + WARMED))
+}
+
 stress_small_buffers() {
 	stress_up -r
 	talks c1 -n 2000 -r -c 128 "$(vip tcp4 60)"
@@ -445,6 +460,7 @@ test_add splice/stress-unload stress_unload
 test_add splice/stress-same-pod stress_same_pod
 test_add splice/stress-blocking-mix stress_blocking_mix
 test_add splice/stress-blocking-flip stress_blocking_flip
+test_add splice/stress-leave stress_leave
 test_add splice/stress-small-buffers stress_small_buffers
 test_add splice/stress-late stress_late
 [ -z "${SOAK_CONNECTIONS-}" ] || test_add soak/splice stress_soak "$SOAK_CONNECTIONS"
