@@ -281,7 +281,8 @@ bool end_finish(struct end *end)
 
 	if (!sent_all || end->done)
 		return end->done;
-	if (plan->ending == ENDING_HALVES && !end->shut) {
+	/* Linux resets what ends before the server has seen that the client is there, if it takes both at once. */
+	if (plan->ending == ENDING_HALVES && !end->shut && (!end->opened_fast || end->got)) {
 		end->shut = true;
 		shutdown(end->fd, SHUT_WR);
 	}

@@ -103,6 +103,7 @@ struct end {
 	uint32_t delayed; /* so many of them were waited with */
 	uint32_t pauses;
 	uint32_t blocks_from; /* the message; of an end in a thread of its own */
+	bool opened_fast;     /* its first bytes went with the SYN */
 	bool waits_for_all;   /* by MSG_WAITALL, when it blocks */
 	uint32_t interest;    /* what epoll is asked for */
 	uint64_t send_at_ns, read_at_ns, deadline_ns, begin_ns;

@@ -84,6 +84,7 @@ static void begin_one(uint32_t number)
 	end_tune(end);
 	if (how.flips)
 		end->blocks_from = 1 + random_below(&end->random, 4);
+	end->opened_fast = how.opens_fast;
 	end->waits_for_all = !how.flips && random_one_in(&end->random, 2);
 	dial(end);
 	if (!how.blocks)
