@@ -51,7 +51,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests test asan check format install uninstall clean help
+.PHONY: all tests test asan check format man install uninstall deb clean help
 
 all: $(O)/weft ## the weft binary (default)
 
@@ -105,7 +105,7 @@ $(O)/libweft.a: $(LIB_OBJS)
 
 $(O)/weft: $(O)/user/main.o $(O)/libweft.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib/weft' -o $@ $^ $(LIB_LIBS)
 
 $(O)/unit: $(UNIT_OBJS) $(O)/libweft.a
 	$(call say,LD,$@)
@@ -155,11 +155,37 @@ check: ## formatting, layering, limits, shell and static analysis
 format: ## format all C files
 	scripts/check.sh --format
 
-install: $(O)/weft ## into $(DESTDIR)$(PREFIX)/sbin
-	install -D -m 0755 $(O)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+SHARE = $(DESTDIR)$(PREFIX)/share
+SYSTEMD ?= $(PREFIX)/lib/systemd/system
+# The binary knows its own commands; it is asked once, as it was built for this machine.
+BASH_COMPLETION = $(SHARE)/bash-completion/completions/weft
+ZSH_COMPLETION = $(SHARE)/zsh/vendor-completions/_weft
+DEFAULTS = $(DESTDIR)/etc/default/weft
+MAN_PAGES := $(patsubst scripts/install/%.scd,%,$(wildcard scripts/install/*.scd))
 
-uninstall: ## what install put there
-	rm -f $(DESTDIR)$(PREFIX)/sbin/weft
+$(O)/man/%: scripts/install/%.scd
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+man: $(MAN_PAGES:%=$(O)/man/%) ## the man pages, in build/man
+
+install: $(O)/weft man ## DESTDIR= PREFIX=/usr/local: binary, man pages, completion, service
+	install -D -m 0755 $(O)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+	for page in $(MAN_PAGES); do install -D -m 0644 $(O)/man/$$page $(SHARE)/man/man$${page##*.}/$$page; done
+	install -d $(dir $(BASH_COMPLETION)) $(dir $(ZSH_COMPLETION)) $(DESTDIR)$(SYSTEMD)
+	$(O)/weft completion bash > $(BASH_COMPLETION)
+	$(O)/weft completion zsh > $(ZSH_COMPLETION)
+	sed 's|@SBIN@|$(PREFIX)/sbin|' scripts/install/weft.service > $(DESTDIR)$(SYSTEMD)/weft.service
+	chmod 0644 $(BASH_COMPLETION) $(ZSH_COMPLETION) $(DESTDIR)$(SYSTEMD)/weft.service
+	test -e $(DEFAULTS) || install -D -m 0644 scripts/install/weft.default $(DEFAULTS)
+
+uninstall: ## what install put there, but for what may have been changed: /etc
+	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(SYSTEMD)/weft.service $(BASH_COMPLETION) $(ZSH_COMPLETION)
+	for page in $(MAN_PAGES); do rm -f $(SHARE)/man/man$${page##*.}/$$page; done
+
+deb: $(O)/weft man ## a Debian package, in build
+	scripts/install/deb.sh '$(VERSION)' $(O)
 
 clean: ## remove what was built
 	rm -rf $(O)
