@@ -92,7 +92,7 @@ make_packages() {
 	rm -f "$work"/build/*.deb
 	for version in 1.0.1 1.0.2; do
 		# All else is as it was built.
-		rm -f "$work"/build/{user/cmd/version.o,libweft.a}
+		rm -f "$work"/build/{user/cmd/version.o,libweft.a,weft}
 		make -s deb O="$work/build" VERSION="$version"
 	done
 	mkdir "$root/packages"
