@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The server: it listens, and does what the head of each connection says. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

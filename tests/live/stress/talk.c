@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The client: it begins connections, so many at a time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
