@@ -51,7 +51,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests test asan check format man install uninstall deb clean help
+.PHONY: all tests test asan fuzz check format man install uninstall deb clean help
 
 all: $(O)/weft ## the weft binary (default)
 
@@ -148,6 +148,17 @@ test: ## every test tier (as root)
 
 asan: ## the unit tests with address and undefined-behaviour sanitizers, in build/asan
 	$(MAKE) O=$(O)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' $(O)/asan/unit
+
+# libFuzzer is clang's. The modules once more, with its eyes in them; the targets beside them.
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+fuzz: ## the fuzzers, in build/fuzz; tests/fuzz/run.sh runs them
+	$(MAKE) O=$(O)/fuzz CC=$(CLANG) SANITIZE=fuzzer-no-link,address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=undefined' \
+		$(FUZZ_BINS)
+
+$(patsubst tests/fuzz/%.c,$(O)/%,$(wildcard tests/fuzz/*.c)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libweft.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LIBS)
 
 check: ## formatting, layering, limits, shell and static analysis
 	scripts/check.sh

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 TIERS=(check unit asan bpf live)
 # Not by default: they take long.
-SLOW_TIERS=(kernels soak)
+SLOW_TIERS=(fuzz package kernels soak)
 JOBS=$(nproc)
 V=${V:-0}
 
@@ -23,6 +23,8 @@ usage() {
 
 		and, only if it is named, because it takes minutes:
 		  kernels  the build on kernels 6.1 and 7.3 in virtual machines, and their driver
+		  fuzz     inputs that libFuzzer thinks up, SECONDS_EACH (15) for every parser
+		  package  the Debian package in a fresh system: installed, upgraded, removed
 		  soak     the splice under SOAK_CONNECTIONS (1000000) connections, each byte of which is looked at
 
 		Then it looks whether anything was left behind. V=1 shows everything that a tier prints.
@@ -109,6 +111,8 @@ run_tier() {
 	bpf) make -s "-j$JOBS" build/bpf_tests && criterion build/bpf_tests ;;
 	live) make -s "-j$JOBS" all tests && SOAK_CONNECTIONS='' tests/live/run.sh ;;
 	kernels) run_kernels ;;
+	fuzz) make -s "-j$JOBS" fuzz && tests/fuzz/run.sh ;;
+	package) make -s "-j$JOBS" all && tests/package/run.sh ;;
 	soak) make -s "-j$JOBS" all tests && run_soak ;;
 	esac
 }
