@@ -25,7 +25,8 @@ seeds() {
 		;;
 	address)
 		for value in 10.0.0.1 ::1 ::ffff:10.0.0.1 fd00::1:2 fe80::1%eth0 1.2.3 256.1.1.1 01.2.3.4 1:2:3:4:5:6:7:8; do
-			printf %s "$value" >"$seeds/$((i++))"
+			i=$((i + 1))
+			printf %s "$value" >"$seeds/$i"
 		done
 		;;
 	rows) [ ! -d tests/fuzz/seeds/rows ] || cp tests/fuzz/seeds/rows/* "$seeds/" ;;

@@ -7,7 +7,7 @@
 
 INSTALLED=$LAB/tmp/root
 
-installs() { make -s -C "$ROOT" install DESTDIR="$INSTALLED" PREFIX=/usr "$@" >/dev/null; }
+installs() { make -s -C "$ROOT" install DESTDIR="$INSTALLED" PREFIX=/usr >/dev/null; }
 
 # A man page as plain text, each word of which can be sought.
 page() { man -l -E ascii -P cat "$INSTALLED/usr/share/man/man${1##*.}/$1" 2>/dev/null | col -b; }
@@ -45,7 +45,7 @@ install_pages() {
 		has_item weft.8 OPTIONS "$word" || fail "weft(8) does not say what '$word' is"
 	done
 	agent_up 1
-	for word in $(find "$LAB_BPF/node1" -maxdepth 1 -type f -printf '%f\n'); do
+	for word in $(own_maps); do
 		has_item weft-maps.5 MAPS "$word" || fail "weft-maps(5) does not have '$word'"
 	done
 	for word in $(grep -rhoE '"weft\.dev/[a-z-]+"' "$ROOT/user/source" | tr -d '"' | sort -u); do
@@ -55,6 +55,8 @@ install_pages() {
 		is "$(man -l --warnings -E UTF-8 -P cat "$INSTALLED/usr/share/man/man${word##*.}/$word" 2>&1 >/dev/null)" "" "complaints about $word"
 	done
 }
+
+own_maps() { find "$LAB_BPF/node1" -maxdepth 1 -type f -printf '%f\n'; }
 
 all_options() {
 	local command

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The Debian package in a fresh system made by debootstrap: installed, used, upgraded, removed. Prints a PASS or FAIL
 # line for each. The fresh system is kept below /var/cache/weft.
+# shellcheck disable=SC2317 # the steps are called by name
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/../.."
 	PACKAGE_INNER=1 exec setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child --mount-proc "$0" "$@"
 
 CACHE=${CACHE:-/var/cache/weft}
-NAME=weft-package-$$-$RANDOM
+OWN=weft-package-$$-$RANDOM
 failed=0
 
 die() {
@@ -25,12 +26,12 @@ cgroup2=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 
 cleanup() {
 	umount -R "$root/sys" "$root/proc" "$root/dev" 2>/dev/null || true
-	rmdir "$cgroup2/$NAME" 2>/dev/null || true
+	rmdir "$cgroup2/$OWN" 2>/dev/null || true
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 
-# step NAME COMMAND...: a line for it, and what it printed if it failed
+# step OWN COMMAND...: a line for it, and what it printed if it failed
 step() {
 	local name=$1 status=0
 	shift
@@ -75,7 +76,7 @@ unpack() {
 	mount -t sysfs sysfs "$root/sys"
 	mount -t bpf weft-package "$root/sys/fs/bpf"
 	mount --bind "$cgroup2" "$root/sys/fs/cgroup"
-	mkdir "$cgroup2/$NAME"
+	mkdir "$cgroup2/$OWN"
 }
 
 # In a network of its own, where weft may do what it likes.
@@ -110,7 +111,7 @@ install_first() {
 }
 
 loads() {
-	inside weft load --cgroup "/sys/fs/cgroup/$NAME"
+	inside weft load --cgroup "/sys/fs/cgroup/$OWN"
 	[ -e "$root/sys/fs/bpf/weft/services" ]
 	inside weft get stats >/dev/null
 }
