@@ -14,7 +14,7 @@ page() { man -l -E ascii -P cat "$INSTALLED/usr/share/man/man${1##*.}/$1" 2>/dev
 
 install_files() {
 	installs
-	is "$("$INSTALLED/usr/sbin/weft" version)" "$("$WEFT" version)"
+	is "$("$INSTALLED/usr/sbin/weft" version)" "$("$ROOT/build/weft" version)"
 	(cd "$INSTALLED" && find . -type f | sort) >"$LAB/tmp/files"
 	is "$(grep -c -e '^./usr/sbin/weft$' -e 'man8/weft.8$' -e 'man5/weft-maps.5$' -e 'man5/weft-objects.5$' \
 		-e 'completions/weft$' -e '_weft$' -e 'weft.service$' -e '^./etc/default/weft$' "$LAB/tmp/files")" 8 "files of $(<"$LAB/tmp/files")"
