@@ -136,8 +136,8 @@ static bool check_marked(struct file_source *s)
 	size_t count;
 	bool any;
 
-	DL_FOREACH_SAFE2(s->marked, file, next, marked_next)
-	{
+	for (file = s->marked; file; file = next) {
+		next = file->marked_next;
 		if (file->renamed && !s->lost && !s->doubtful && identity_look(file->path, &now) == -ENOENT &&
 		    dir_stands(&s->dir))
 			file_forget(s, file);
