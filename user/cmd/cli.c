@@ -211,11 +211,28 @@ const struct cmd *cmd_find(const char *name)
 	return NULL;
 }
 
+bool cli_option_at(const struct cmd *cmd, size_t number, struct cli_option *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (!takes(cmd, options[i].letter) || number--)
+			continue;
+		*ret = (struct cli_option){
+			.letter = options[i].letter,
+			.is_short = strchr(short_letters, options[i].letter),
+			.name = options[i].name,
+			.value = options[i].value,
+			.help = options[i].help,
+		};
+		return true;
+	}
+	return false;
+}
+
 void help_all(FILE *to)
 {
 	fprintf(to, "weft: a service mesh without a proxy\n\nusage: weft COMMAND [OPTION...]\n\n");
 	for (const struct cmd *cmd = cmds; cmd->name; cmd++)
-		fprintf(to, "  %-8s  %s\n", cmd->name, cmd->summary);
+		fprintf(to, "  %-10s  %s\n", cmd->name, cmd->summary);
 	fprintf(to, "\n'weft COMMAND --help' tells more. Exit codes: 0 done, 1 failed, 2 misused.\n");
 }
 

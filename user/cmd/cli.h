@@ -49,6 +49,18 @@ const struct cmd *cmd_find(const char *name);
  */
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why);
 
+/* What help and completion show of an option. */
+struct cli_option {
+	char letter;
+	bool is_short; /* the letter is an option too */
+	const char *name;
+	const char *value; /* NULL: it takes none */
+	const char *help;
+};
+
+/* The command's option of that number, in the order of help; false behind the last. */
+bool cli_option_at(const struct cmd *cmd, size_t number, struct cli_option *ret);
+
 void help_all(FILE *to);
 void help_cmd(const struct cmd *cmd, FILE *to);
 
@@ -64,4 +76,5 @@ int cmd_drain(const struct cli *cli);
 int cmd_undrain(const struct cli *cli);
 int cmd_splice(const struct cli *cli);
 int cmd_check(const struct cli *cli);
+int cmd_completion(const struct cli *cli);
 int cmd_version(const struct cli *cli);

@@ -139,6 +139,17 @@ const struct cmd cmds[] = {
 		.run = cmd_check,
 	},
 	{
+		.name = "completion",
+		.words = "bash|zsh",
+		.summary = "Print what makes a shell complete weft's commands and options",
+		.details = "For this session: . <(weft completion bash). 'make install' puts it where shells "
+			   "look.",
+		.min_words = 1,
+		.max_words = 1,
+		.options = "",
+		.run = cmd_completion,
+	},
+	{
 		.name = "version",
 		.summary = "Print the version and the ABI of the rows",
 		.details = "Prints the version of the binary and the ABI of the rows it reads and writes.",
