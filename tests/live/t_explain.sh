@@ -301,8 +301,9 @@ explain_ewma() {
 	local pod
 	expose_odd web 245 "lb=ewma weft.dev/ewma-decay=10m" a1 a2 b1
 	odd a1
-	odd a2 -d 10
-	odd b1 -d 60
+	# Far apart, so that a machine that is busy makes no difference.
+	odd a2 -d 40
+	odd b1 -d 200
 	agent_up 1
 	wait_for 10 all_measured || fail "not all have answered: $(weft 1 get endpoints -o wide)"
 	holds_by_count web 245
@@ -447,7 +448,6 @@ explain_text() {
 	expose web 265 "lb=least_conn affinity=60" a1 a2
 	agent_up 1
 	text=$(weft 1 explain "$(pod_ip4 c1)" live/web:80)
-	echo "$text"
 	matches "$text" "client +network namespace [0-9]+, which affinity knows as [0-9]+"
 	matches "$text" "service +live/web at $(vip4 265):80/TCP \(id [0-9]+\): 2 of 2 endpoints take new connections"
 	matches "$text" "affinity +60 s after its last connect: the client has not been here"
@@ -459,9 +459,36 @@ explain_text() {
 	matches "$(weft 1 explain "$(pod_ip4 c1)" live/web:80 -o wide)" "ZONE"
 	matches "$(weft 1 explain "$(pod_ip4 c1)" live/web:80 -o yaml)" 'reachable: true'
 	matches "$(weft 1 explain "$(pod_ip4 c1)" live/web:80/udp)" "stays with its endpoint while that serves"
-	# Nothing is changed by asking.
-	is "$(weft 1 get stats -o json | jq 'map(select(.name | startswith("affinity"))) | map(.value) | add')" 0
-	is "$(bpftool -j map dump pinned "$LAB_BPF/node1/affinity" | jq length)" 0 "rows of affinity"
+}
+
+# Not one row of any map is another after it was asked in all ways there are.
+explain_reads_only() {
+	local before words
+	expose web 267 "affinity=60" a1 a2
+	expose turn 268 "lb=round_robin" a1 a2
+	expose_odd two 269 "lb=ewma" a1 a2
+	agent_up 1
+	load c2 -c 10 tcp4 "$(vip4 267)/80" >/dev/null
+	weft 1 drain "$(pod_ip4 a1):8080" >/dev/null
+	before=$(all_rows)
+	for words in "c1 web:80" "c2 web:80" "c1 turn:80" "c1 turn:80/udp" "c1 two:80"; do
+		explain 0 "$(pod_ip4 "${words% *}")" "live/${words#* }"
+	done
+	[ "$(all_rows)" = "$before" ] || fail "rows have changed: $(diff <(echo "$before") <(all_rows))"
+	# As a connect does.
+	load c1 -c 1 tcp4 "$(vip4 267)/80" >/dev/null
+	[ "$(all_rows)" != "$before" ] || fail "changes are not noticed"
+}
+
+# The ring of events has no rows.
+all_rows() {
+	local map
+	for map in "$LAB_BPF"/node1/*; do
+		[ ! -d "$map" ] || continue
+		[ "${map##*/}" != events ] || continue
+		echo "${map##*/}"
+		bpftool -j map dump pinned "$map" 2>/dev/null || true
+	done
 }
 
 explain_misuse() {
@@ -514,4 +541,5 @@ test_add explain/unknown explain_unknown
 test_add explain/clients explain_clients
 test_add explain/node explain_node
 test_add explain/text explain_text
+test_add explain/reads-only explain_reads_only
 test_add explain/misuse explain_misuse

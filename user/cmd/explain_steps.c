@@ -101,14 +101,14 @@ static void say_service(const struct explained *e, struct steps *steps)
 
 static void say_affinity(const struct explained *e, struct steps *steps)
 {
-	char place[PLACE_TEXT], until[MOMENT_TEXT];
+	char text[PLACE_TEXT], until[MOMENT_TEXT];
+	const char *place = place_of(e, e->stay_endpoint, text);
 
 	if (e->stay == STAY_OFF) {
 		say(steps, "affinity", "none: each connect is a new choice");
 		return;
 	}
 	say(steps, "affinity", "%u s after its last connect: ", e->service.affinity_s);
-	place_of(e, e->stay_endpoint, place);
 	moment_print(e->stay_until_ns, until);
 	switch (e->stay) {
 	case STAY_KEPT:
@@ -117,12 +117,12 @@ static void say_affinity(const struct explained *e, struct steps *steps)
 		break;
 	case STAY_EXPIRED:
 		say(steps, NULL, "the client's time with %s was over at %s; it stays with what is chosen now",
-		    place_of(e, e->stay_endpoint, place), until);
+		    place, until);
 		break;
 	case STAY_MOVED:
 		say(steps, NULL,
 		    "the client was with %s, which takes no connections; it stays with what is chosen now",
-		    place_of(e, e->stay_endpoint, place));
+		    place);
 		break;
 	case STAY_NEW:
 		say(steps, NULL, "the client has not been here; it stays with what is chosen now");

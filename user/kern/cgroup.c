@@ -114,18 +114,16 @@ int cgroup_id(const char *dir, uint64_t *ret)
 }
 
 /* The directory of a process's cgroup: of the lines of /proc/PID/cgroup, "0::/path" is cgroup2's. */
-static int cgroup_of_process(long process, char ret[PATH_MAX])
+static int cgroup_of_process(long process, const char *mount, char ret[PATH_MAX])
 {
 	_cleanup_(fclosep) FILE *file = NULL;
 	_cleanup_(freep) char *line = NULL;
-	char mount[PATH_MAX], path[64];
 	size_t room = 0;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%ld/cgroup", process);
 	file = fopen(path, "re");
-	if (!file || cgroup_mount(mount))
-		return -ENOENT;
-	while (getline(&line, &room, file) > 0) {
+	while (file && getline(&line, &room, file) > 0) {
 		if (strncmp(line, "0::", 3))
 			continue;
 		line[strcspn(line, "\n")] = '\0';
@@ -136,13 +134,13 @@ static int cgroup_of_process(long process, char ret[PATH_MAX])
 
 bool cgroup_has(uint64_t id, long process)
 {
-	char path[PATH_MAX];
+	char mount[PATH_MAX], path[PATH_MAX];
 	uint64_t own = 0;
 
-	if (cgroup_of_process(process, path))
+	if (cgroup_mount(mount) || cgroup_of_process(process, mount, path))
 		return false;
-	/* Upwards, no further than to where cgroups end. */
-	for (char *slash; !cgroup_id(path, &own) && (slash = strrchr(path, '/')); *slash = '\0') {
+	/* Upwards, no further than to the top: numbers of other file systems mean other things. */
+	for (; strlen(path) >= strlen(mount) && !cgroup_id(path, &own); *strrchr(path, '/') = '\0') {
 		if (own == id)
 			return true;
 	}

@@ -63,8 +63,11 @@ static bool first_process(void *arg, const char *path, const char *name _unused_
 	if (snprintf(procs, sizeof(procs), "%s/cgroup.procs", path) >= (int)sizeof(procs))
 		return false;
 	file = fopen(procs, "re");
-	if (file && fscanf(file, "%ld", process) == 1 && *process > 0)
-		return true;
+	/* Zero is one that is not seen from here. */
+	while (file && fscanf(file, "%ld", process) == 1) {
+		if (*process > 0)
+			return true;
+	}
 	return depth < MAX_DEPTH && each_below(path, depth + 1, first_process, arg);
 }
 
