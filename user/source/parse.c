@@ -17,6 +17,7 @@ static int parse_node(struct parsing *p);
 struct kind {
 	const char *name;
 	const char *api;
+	const char *older;		 /* an API that is read as well; NULL: none */
 	int (*parse)(struct parsing *p); /* NULL: a list */
 	const char *item;		 /* of a list: the kind of items that name none */
 	enum object_kind kind;
@@ -26,16 +27,18 @@ struct kind {
 
 static const char core_api[] = "v1";
 static const char discovery_api[] = "discovery.k8s.io/v1";
+/* Of clusters before 1.25. */
+static const char discovery_beta_api[] = "discovery.k8s.io/v1beta1";
 static const char annotation_prefix[] = "weft.dev/";
 
 static const struct kind kinds[] = {
-	{ "Service", core_api, parse_service, NULL, OBJECT_SERVICE, balance_knows },
-	{ "EndpointSlice", discovery_api, parse_slice, NULL, OBJECT_SLICE, slice_knows },
-	{ "Node", core_api, parse_node, NULL, OBJECT_NODE, NULL },
-	{ "List", core_api, NULL, NULL, 0, NULL },
-	{ "ServiceList", core_api, NULL, "Service", 0, NULL },
-	{ "EndpointSliceList", discovery_api, NULL, "EndpointSlice", 0, NULL },
-	{ "NodeList", core_api, NULL, "Node", 0, NULL },
+	{ "Service", core_api, NULL, parse_service, NULL, OBJECT_SERVICE, balance_knows },
+	{ "EndpointSlice", discovery_api, discovery_beta_api, parse_slice, NULL, OBJECT_SLICE, slice_knows },
+	{ "Node", core_api, NULL, parse_node, NULL, OBJECT_NODE, NULL },
+	{ "List", core_api, NULL, NULL, NULL, 0, NULL },
+	{ "ServiceList", core_api, NULL, NULL, "Service", 0, NULL },
+	{ "EndpointSliceList", discovery_api, discovery_beta_api, NULL, "EndpointSlice", 0, NULL },
+	{ "NodeList", core_api, NULL, NULL, "Node", 0, NULL },
 };
 
 void notices_done(struct notices *notices)
@@ -267,11 +270,12 @@ static int find_kind(const struct field *self, const struct kind *list, const st
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (strcmp(name, kinds[i].name))
 			continue;
-		if (api && !strcmp(api, kinds[i].api))
+		if (api && (!strcmp(api, kinds[i].api) || (kinds[i].older && !strcmp(api, kinds[i].older))))
 			*ret = &kinds[i];
 		else if (!api || same_group(api))
-			return field_refuse_value(&api_field, "is not supported for %s (only %s)", name,
-						  kinds[i].api);
+			return field_refuse_value(&api_field, "is not supported for %s (only %s%s%s)", name,
+						  kinds[i].api, kinds[i].older ? " and " : "",
+						  kinds[i].older ? kinds[i].older : "");
 	}
 	return 0;
 }

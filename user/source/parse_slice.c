@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* discovery.k8s.io/v1 EndpointSlice to struct slice. */
+/* discovery.k8s.io/v1 EndpointSlice, and v1beta1, to struct slice. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +88,21 @@ static int parse_hints(const struct field *list, enum name_rule rule, char ***re
 	return 0;
 }
 
+/* What v1beta1 says in a map, and only it: labels of the node. */
+static int parse_old_topology(const struct field *field, const char **node, const char **zone)
+{
+	struct field topology = field_member(field, "topology");
+	struct field node_field = field_member(&topology, "kubernetes.io/hostname");
+	struct field zone_field = field_member(&topology, "topology.kubernetes.io/zone");
+	int error = field_is_object(&topology);
+
+	if (!error && !*node)
+		error = field_name(&node_field, NAME_SUBDOMAIN, node);
+	if (!error && !*zone)
+		error = field_name(&zone_field, NAME_VALUE, zone);
+	return error;
+}
+
 static int parse_topology(const struct field *field, struct endpoint *endpoint)
 {
 	struct field node_field = field_member(field, "nodeName");
@@ -100,6 +115,8 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 
 	if (!error)
 		error = field_name(&zone_field, NAME_VALUE, &zone);
+	if (!error)
+		error = parse_old_topology(field, &node, &zone);
 	if (!error)
 		error = field_copy(field, node, &endpoint->node);
 	if (!error)
