@@ -64,6 +64,34 @@ cli_get() {
 	is "$(weft 1 get services -o yaml | grep -cE '^  name: "?web"?$')" 8 "services in YAML"
 }
 
+watched() { file_has "$LAB/tmp/watched" "$1" || fail "it was not said: $1; but $(<"$LAB/tmp/watched")"; }
+has_said() { file_has "$LAB/tmp/watched" "$1"; }
+
+cli_watch() {
+	local pid status=0
+	expose web 70 "" a1
+	agent_up 1
+	"$WEFT" get services -w --interval 0.1 --bpffs "$LAB_BPF/node1" >"$LAB/tmp/watched" 2>&1 &
+	pid=$!
+	wait_for 5 has_said "ADDED .* web .* $(vip4 70)" || watched "ADDED .* web .* $(vip4 70)"
+	expose other 71 "" b1
+	wait_for 5 has_said "ADDED .* other .* $(vip4 71)" || watched "ADDED .* other .* $(vip4 71)"
+	expose web 70 "" a1 b1
+	wait_for 5 has_said "MODIFIED .* web .* $(vip4 70) .* 2" || watched "MODIFIED .* web .* $(vip4 70) .* 2"
+	rm "$LAB_SOURCE"/*other*
+	wait_for 5 has_said "DELETED .* other .* $(vip4 71)" || watched "DELETED .* other .* $(vip4 71)"
+	is "$(grep -c EVENT "$LAB/tmp/watched")" 1 "headings"
+	kill -INT "$pid"
+	wait "$pid" || status=$?
+	is "$status" 0 "status of the interrupted watch"
+	refuses 2 ns_run node1 "$WEFT" get services -w --interval 0 --bpffs "$LAB_BPF/node1"
+	matches "$SAID" "no interval"
+	agent_end "$AGENT"
+	weft_unload 1 >/dev/null
+	refuses 1 ns_run node1 "$WEFT" get services -w --bpffs "$LAB_BPF/node1"
+}
+
 test_add usage-errors cli_misuse
 test_add help cli_help
 test_add get cli_get
+test_add get-watch cli_watch

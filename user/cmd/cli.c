@@ -26,7 +26,7 @@ static const struct {
 	{ 'c', "cgroup", "DIR", "cgroup of the pods (default: the kubepods* of this node)" },
 	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
 	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
-	{ 'w', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
+	{ 'X', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
 	{ 'I', "interfaces", "GLOB[,GLOB]",
 	  "interfaces to attach to (default: those that lead to pods, see above)" },
 	{ 'U', "uplink", "IFACE", "leads out of the node, is no pod's (default: that of the default route)" },
@@ -38,12 +38,14 @@ static const struct {
 	{ 'H', "no-headers", NULL, "no headings above a table" },
 	{ 'W', "wait", NULL, "wait until no connection is left" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
+	{ 'w', "watch", NULL, "go on: print what changes, with what became of it, until it is interrupted" },
+	{ 'i', "interval", "SECONDS", "time between two looks, 0.1 to 3600 (default 1)" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
 	{ 'h', "help", NULL, "this help" },
 };
 
 /* Options with a short form. */
-static const char short_letters[] = "nAovh";
+static const char short_letters[] = "nAowvh";
 
 static int parse_format(const char *text, enum sheet_format *ret)
 {
@@ -74,6 +76,17 @@ static int parse_seconds(const char *text, int *ret)
 	return 0;
 }
 
+static int parse_interval(const char *text, int *ret_ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.1 && seconds <= 3600))
+		return -EINVAL;
+	*ret_ms = (int)(seconds * 1000);
+	return 0;
+}
+
 static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
 {
 	switch (letter) {
@@ -89,7 +102,7 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'N':
 		cli->node = value;
 		break;
-	case 'w':
+	case 'X':
 		cli->without = value;
 		break;
 	case 'I':
@@ -126,6 +139,13 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		if (parse_seconds(value, &cli->timeout_s))
 			return why_set(why, -EINVAL, "'%s' is no time; give whole seconds, 1 to 86400",
 				       value);
+		break;
+	case 'w':
+		cli->watch = true;
+		break;
+	case 'i':
+		if (parse_interval(value, &cli->interval_ms))
+			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
 		break;
 	case 'v':
 		cli->verbose = true;
@@ -180,7 +200,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli 
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
 {
-	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .pods = DEFAULT_PODS };
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .interval_ms = 1000, .pods = DEFAULT_PODS };
 	struct option longs[ARRAY_LEN(options) + 1];
 	char shorts[2 * ARRAY_LEN(options) + 2];
 	int letter, error = 0;

@@ -23,6 +23,8 @@ struct cli {
 	bool no_headers;
 	bool wait;
 	int timeout_s; /* zero: none */
+	bool watch;
+	int interval_ms;
 	bool verbose;
 	bool help;
 	const char *words[2]; /* arguments that are no options: the kind to get, a name, ... */

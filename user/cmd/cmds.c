@@ -19,7 +19,7 @@ const struct cmd cmds[] = {
 			   "without\n"
 			   "a gap. Nothing is balanced before services are there: 'weft agent' brings "
 			   "them.\n\n" POD_LINKS,
-		.options = "bcwIUF",
+		.options = "bcXIUF",
 		.run = cmd_load,
 	},
 	{
@@ -45,21 +45,24 @@ const struct cmd cmds[] = {
 			"or '-o json' prints them. A file that is wrong is named with line and field, and "
 			"its last\n"
 			"good state stands.\n\n" POD_LINKS,
-		.options = "bcsNwIUF",
+		.options = "bcsNXIUF",
 		.run = cmd_agent,
 	},
 	{
 		.name = "get",
 		.words = "services|endpoints|interfaces|splices|pairs|stats [NAME]",
 		.summary = "Show what the kernel holds: services, endpoints, interfaces, splices or counters",
-		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
-			   "namespace/name), one interface or one counter. 'splices' are services with\n"
-			   "weft.dev/splice, what was handed over for them and what went through the stack, "
-			   "and\n"
-			   "why; 'pairs' their open connections on this node.",
+		.details =
+			"Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
+			"namespace/name), one interface or one counter. 'splices' are services with\n"
+			"weft.dev/splice, what was handed over for them and what went through the stack, "
+			"and\n"
+			"why; 'pairs' their open connections on this node. With --watch a first column says\n"
+			"what became of each row: ADDED, MODIFIED or DELETED; -o json is a line for each "
+			"then.",
 		.min_words = 1,
 		.max_words = 2,
-		.options = "bnAoH",
+		.options = "bnAoHwi",
 		.run = cmd_get,
 	},
 	{
@@ -135,7 +138,7 @@ const struct cmd cmds[] = {
 		.summary = "Say what this kernel can do, and which feature is off and why",
 		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run "
 			   "here.",
-		.options = "owH",
+		.options = "oXH",
 		.run = cmd_check,
 	},
 	{

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft get */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "cmd/cli.h"
@@ -276,32 +279,83 @@ static const struct {
 	const char *name;
 	const struct column *columns;
 	size_t n_columns;
+	size_t n_keys; /* of these, which say which row it is */
 	int (*fill)(const struct cli *cli, struct kern *kern, struct sheet *sheet, struct why *why);
 } kinds[] = {
-	{ "services", service_columns, ARRAY_LEN(service_columns), fill_services },
-	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), fill_endpoints },
-	{ "interfaces", interface_columns, INTERFACE_COLUMNS, fill_interfaces },
-	{ "splices", splice_columns, SPLICE_COLUMNS, fill_splices },
-	{ "pairs", pair_columns, PAIR_COLUMNS, fill_pairs },
-	{ "stats", stat_columns, ARRAY_LEN(stat_columns), fill_stats },
+	{ "services", service_columns, ARRAY_LEN(service_columns), 5, fill_services },
+	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), 5, fill_endpoints },
+	{ "interfaces", interface_columns, INTERFACE_COLUMNS, 1, fill_interfaces },
+	{ "splices", splice_columns, SPLICE_COLUMNS, 4, fill_splices },
+	{ "pairs", pair_columns, PAIR_COLUMNS, 6, fill_pairs },
+	{ "stats", stat_columns, ARRAY_LEN(stat_columns), 1, fill_stats },
 };
 
-static int get(const struct cli *cli, size_t kind)
+static int read_sheet(const struct cli *cli, size_t kind, struct sheet **ret, struct why *why)
 {
 	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(kinds[kind].columns, kinds[kind].n_columns);
-	struct why why = { "" };
 	struct kern kern;
 	int error;
 
 	if (!sheet)
-		return 1;
-	error = kern_open(cli->bpffs, &why, &kern);
+		return -ENOMEM;
+	error = kern_open(cli->bpffs, why, &kern);
 	if (error)
-		return fail("get", error, &why);
-	error = kinds[kind].fill(cli, &kern, sheet, &why);
+		return error;
+	error = kinds[kind].fill(cli, &kern, sheet, why);
 	kern_close(&kern);
-	if (!error)
-		error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
+	if (error)
+		return error;
+	*ret = sheet;
+	sheet = NULL;
+	return 0;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* Ends when it is told to, or when there is nothing to read any more. */
+static int watch(const struct cli *cli, size_t kind, struct why *why)
+{
+	struct timespec pause = { cli->interval_ms / 1000, cli->interval_ms % 1000 * 1000000L };
+	const struct sigaction action = { .sa_handler = on_signal };
+	_cleanup_(sheet_freep) struct sheet *before = NULL;
+	int error = 0;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	while (!error && !interrupted) {
+		struct sheet *now = NULL;
+
+		error = read_sheet(cli, kind, &now, why);
+		if (!error)
+			error = sheet_print_changes(before, now, kinds[kind].n_keys, cli->output,
+						    !before && !cli->no_headers, stdout);
+		sheet_free(before);
+		before = now;
+		if (!error && !interrupted)
+			nanosleep(&pause, NULL);
+	}
+	return error;
+}
+
+static int get(const struct cli *cli, size_t kind)
+{
+	_cleanup_(sheet_freep) struct sheet *sheet = NULL;
+	struct why why = { "" };
+	int error;
+
+	if (cli->watch) {
+		error = watch(cli, kind, &why);
+	} else {
+		error = read_sheet(cli, kind, &sheet, &why);
+		if (!error)
+			error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
+	}
 	return error ? fail("get", error, &why) : 0;
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* libsmartcols for tables, yyjson for JSON, libyaml for YAML. */
-#include "cmd/sheet.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,15 +10,7 @@
 #include <yyjson.h>
 
 #include "base/attr.h"
-
-struct sheet {
-	const struct column *columns;
-	size_t n_columns;
-	char **cells; /* row by row */
-	size_t count;
-	size_t room;
-	bool failed; /* memory ran out on the way */
-};
+#include "cmd/sheet_impl.h"
 
 struct sheet *sheet_new(const struct column *columns, size_t n_columns)
 {
@@ -95,16 +85,6 @@ void sheet_bool(struct sheet *sheet, bool value)
 	sheet_text(sheet, value ? "true" : "false");
 }
 
-static size_t n_rows(const struct sheet *sheet)
-{
-	return sheet->count / sheet->n_columns;
-}
-
-static const char *cell(const struct sheet *sheet, size_t row, size_t column)
-{
-	return sheet->cells[row * sheet->n_columns + column];
-}
-
 static const char *shown(const struct column *column, const char *text)
 {
 	if (!text)
@@ -112,11 +92,6 @@ static const char *shown(const struct column *column, const char *text)
 	if (column->kind == CELL_BOOL)
 		return !strcmp(text, "true") ? "yes" : "no";
 	return *text ? text : "-";
-}
-
-static bool is_shown(const struct column *column, bool wide)
-{
-	return column->place == COLUMN_ALWAYS || (wide && column->place == COLUMN_WIDE);
 }
 
 static void unref_table(struct libscols_table **table)
@@ -217,6 +192,33 @@ static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const
 	return yyjson_mut_str(doc, text);
 }
 
+static int fill_json_row(yyjson_mut_doc *doc, yyjson_mut_val *object, const struct sheet *sheet, size_t row)
+{
+	for (size_t i = 0; i < sheet->n_columns; i++) {
+		yyjson_mut_val *key = yyjson_mut_str(doc, sheet->columns[i].key);
+
+		if (!yyjson_mut_obj_add(object, key,
+					json_cell(doc, sheet->columns[i].kind, cell(sheet, row, i))))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int sheet_print_json_line(const struct sheet *sheet, size_t row, FILE *to)
+{
+	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	_cleanup_(freep) char *text = NULL;
+	yyjson_mut_val *object = yyjson_mut_obj(doc);
+
+	if (fill_json_row(doc, object, sheet, row))
+		return -ENOMEM;
+	yyjson_mut_doc_set_root(doc, object);
+	text = yyjson_mut_write(doc, 0, NULL);
+	if (!text)
+		return -ENOMEM;
+	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
+}
+
 static int print_json(const struct sheet *sheet, FILE *to)
 {
 	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -224,15 +226,8 @@ static int print_json(const struct sheet *sheet, FILE *to)
 	yyjson_mut_val *array = yyjson_mut_arr(doc);
 
 	for (size_t row = 0; row < n_rows(sheet); row++) {
-		yyjson_mut_val *object = yyjson_mut_arr_add_obj(doc, array);
-
-		for (size_t i = 0; i < sheet->n_columns; i++) {
-			yyjson_mut_val *key = yyjson_mut_str(doc, sheet->columns[i].key);
-
-			if (!yyjson_mut_obj_add(object, key,
-						json_cell(doc, sheet->columns[i].kind, cell(sheet, row, i))))
-				return -ENOMEM;
-		}
+		if (fill_json_row(doc, yyjson_mut_arr_add_obj(doc, array), sheet, row))
+			return -ENOMEM;
 	}
 	yyjson_mut_doc_set_root(doc, array);
 	text = yyjson_mut_write(doc, YYJSON_WRITE_PRETTY_TWO_SPACES, NULL);

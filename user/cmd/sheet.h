@@ -49,5 +49,13 @@ void sheet_number(struct sheet *sheet, uint64_t number);
 void sheet_bool(struct sheet *sheet, bool value);
 void sheet_null(struct sheet *sheet); /* not known, of any kind */
 
+/*
+ * What became of `before` (NULL: nothing was), of the same columns: rows that came, changed or went, with one column
+ * more in front. Of a row the first `n_keys` cells say which it is; only what the format shows counts. JSON is an object
+ * a line. Returns as sheet_print().
+ */
+int sheet_print_changes(const struct sheet *before, const struct sheet *now, size_t n_keys,
+			enum sheet_format format, bool headers, FILE *to);
+
 /* Returns 0, -ENOMEM, or -EIO if it could not be written. */
 int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to);
