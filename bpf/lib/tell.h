@@ -59,7 +59,7 @@ static inline void tell_refused(const struct service_key *dialled, uint32_t serv
 /* `health` is what the agent is told. */
 static inline void tell_health(const struct event *health)
 {
-	enum monitor_kind kind = health->kind == EVENT_EJECTED	     ? MONITOR_EJECTED
+	enum monitor_kind kind = health->kind == EVENT_EJECTED	    ? MONITOR_EJECTED
 				 : health->kind == EVENT_READMITTED ? MONITOR_READMITTED
 								    : MONITOR_SPARED;
 	struct monitor_event *event = tell_begin(kind, health->service);

@@ -37,20 +37,20 @@ enum {
 
 /* Ring buffer `monitor`. What is not known is zero. */
 struct monitor_event {
-	uint64_t time_ns; /* CLOCK_MONOTONIC */
-	uint64_t lost;	  /* so many had been lost by then */
+	uint64_t time_ns;  /* CLOCK_MONOTONIC */
+	uint64_t lost;	   /* so many had been lost by then */
 	uint64_t endpoint; /* rescued, healed: that was left */
 	uint64_t target;   /* rescued, healed: that it went to */
 	uint64_t until_ns; /* of an ejection */
 	enum monitor_kind kind;
 	uint32_t service;
 	enum failure cause;
-	uint32_t failures; /* in a row; rescued: endpoints that failed the connect */
-	uint32_t pid;	   /* refused: of the process that connects */
+	uint32_t failures;    /* in a row; rescued: endpoints that failed the connect */
+	uint32_t pid;	      /* refused: of the process that connects */
 	uint16_t client_port; /* host order */
 	uint16_t port;	      /* of `address`, host order */
 	struct addr client;
-	struct addr address; /* refused: that was dialled; rescued, healed: of `endpoint` */
+	struct addr address;		 /* refused: that was dialled; rescued, healed: of `endpoint` */
 	char program[PROGRAM_NAME_SIZE]; /* refused: of the process, as the kernel has it */
 	uint8_t protocol;
 	uint8_t reserved[7]; /* zero */

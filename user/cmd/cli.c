@@ -35,6 +35,12 @@ static const struct {
 	{ 'H', "no-headers", NULL, "no headings above a table" },
 	{ 'W', "wait", NULL, "wait until no connection is left" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
+	{ 'K', "kind", "KIND[,KIND]", "only these kinds; see above" },
+	{ 'S', "service", "[NAMESPACE/]NAME", "only this service" },
+	{ 'E', "endpoint", "ADDRESS[:PORT]", "only this endpoint" },
+	{ 'O', "sort", "COLUMN", "the column to sort by; see above" },
+	{ 'i', "interval", "SECONDS", "time between two frames, 0.1 to 3600 (default 1)" },
+	{ '1', "once", NULL, "print one frame after one interval, and end" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
 	{ 'h', "help", NULL, "this help" },
 };
@@ -68,6 +74,17 @@ static int parse_seconds(const char *text, int *ret)
 	if (*end || seconds < 1 || seconds > MAX_TIMEOUT_S)
 		return -EINVAL;
 	*ret = seconds;
+	return 0;
+}
+
+static int parse_interval(const char *text, int *ret_ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.1 && seconds <= 3600))
+		return -EINVAL;
+	*ret_ms = (int)(seconds * 1000);
 	return 0;
 }
 
@@ -120,6 +137,25 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		if (parse_seconds(value, &cli->timeout_s))
 			return why_set(why, -EINVAL, "'%s' is no time; give whole seconds, 1 to 86400",
 				       value);
+		break;
+	case 'K':
+		cli->kinds = value;
+		break;
+	case 'S':
+		cli->service = value;
+		break;
+	case 'E':
+		cli->endpoint = value;
+		break;
+	case 'O':
+		cli->sort = value;
+		break;
+	case 'i':
+		if (parse_interval(value, &cli->interval_ms))
+			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
+		break;
+	case '1':
+		cli->once = true;
 		break;
 	case 'v':
 		cli->verbose = true;
@@ -174,7 +210,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli 
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
 {
-	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "" };
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .interval_ms = 1000 };
 	struct option longs[ARRAY_LEN(options) + 1];
 	char shorts[2 * ARRAY_LEN(options) + 2];
 	int letter, error = 0;

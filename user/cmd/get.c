@@ -2,9 +2,9 @@
 /* weft get */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "cmd/full_name.h"
@@ -81,17 +81,6 @@ static const struct column stat_columns[] = {
 	{ "VALUE", "value", CELL_NUMBER, COLUMN_ALWAYS },
 };
 
-#define NS_PER_US 1000
-#define NS_PER_MS 1000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* A number that zero stands for "not known" in. */
 static void add_known(struct sheet *sheet, bool known, uint64_t number)
 {
@@ -132,23 +121,12 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 /* A time of CLOCK_MONOTONIC that is still to come, as people write times (RFC 3339). */
 static void add_until(struct sheet *sheet, uint64_t until_ns)
 {
-	char text[64], seconds[40];
-	struct timespec now;
-	struct tm parts;
-	uint64_t ms;
-	time_t time;
+	char text[CLOCK_TEXT];
 
-	if (!until_ns) {
+	if (until_ns)
+		sheet_text(sheet, clock_print(clock_wall_ms(until_ns), text));
+	else
 		sheet_null(sheet);
-		return;
-	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = now.tv_sec * 1000ull + now.tv_nsec / NS_PER_MS + (int64_t)(until_ns - now_ns()) / NS_PER_MS;
-	time = ms / 1000;
-	gmtime_r(&time, &parts);
-	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(text, sizeof(text), "%s.%03uZ", seconds, (unsigned)(ms % 1000));
-	sheet_text(sheet, text);
 }
 
 /* Pairs of a bucket's upper bound in us and its count, without the empty ones. */
@@ -198,7 +176,7 @@ static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endp
 			 const struct full_name *full)
 {
 	enum health health =
-		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, now_ns());
+		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, clock_now_ns());
 	char address[ADDR_TEXT];
 
 	sheet_text(sheet, full->namespace);
