@@ -115,6 +115,27 @@ const struct cmd cmds[] = {
 		.run = cmd_monitor,
 	},
 	{
+		.name = "top",
+		.summary = "Show services and endpoints as they work: load, response times, failures",
+		.details = "Services by new connections a second; Enter shows the endpoints of one. READY: "
+			   "endpoints "
+			   "that\n"
+			   "take connections, of all. LIVE: open connections and UDP flows. P50, P99: "
+			   "response times "
+			   "of\n"
+			   "measured services, since the frame before. FAIL/S, FAILED: connects and "
+			   "connections that "
+			   "failed.\n"
+			   "OUT: endpoints that are ejected; EJECT: how often one was. Keys: '?' in it lists "
+			   "them.\n"
+			   "--sort: new, live, p50, p99, failing, failed, ejected or name. --once prints a "
+			   "frame "
+			   "with the\n"
+			   "rates of one interval, and response times since the endpoints began.",
+		.options = "bnAoSOi1H",
+		.run = cmd_top,
+	},
+	{
 		.name = "splice",
 		.words = "on|off",
 		.summary = "Switch the splice of this node, for open connections as well",
