@@ -7,6 +7,7 @@
 
 #include "weft/interface.h"
 #include "weft/limits.h"
+#include "weft/monitor.h"
 #include "weft/reason.h"
 #include "weft/service.h"
 #include "weft/splice.h"
@@ -84,6 +85,13 @@ struct settings_map {
 	__type(value, struct settings_row);
 };
 
+struct monitoring_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct monitoring_row);
+};
+
 struct interfaces_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -128,6 +136,18 @@ struct health_map {
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, EVENT_BYTES);
+};
+
+struct monitor_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, MONITOR_BYTES);
+};
+
+struct monitored_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct monitored_row);
 };
 
 struct service_state_map {
@@ -278,12 +298,15 @@ extern struct names_map names SEC(".maps");
 extern struct meta_map meta SEC(".maps");
 extern struct drains_map drains SEC(".maps");
 extern struct settings_map settings SEC(".maps");
+extern struct monitoring_map monitoring SEC(".maps");
 extern struct interfaces_map interfaces SEC(".maps");
 extern struct sources_map sources SEC(".maps");
 extern struct endpoint_state_map endpoint_state SEC(".maps");
 extern struct response_state_map response_state SEC(".maps");
 extern struct health_map health SEC(".maps");
 extern struct events_map events SEC(".maps");
+extern struct monitor_map monitor SEC(".maps");
+extern struct monitored_map monitored SEC(".maps");
 extern struct service_state_map service_state SEC(".maps");
 extern struct affinity_map affinity SEC(".maps");
 extern struct stats_map stats SEC(".maps");

@@ -87,6 +87,7 @@ static inline void connection_settles(struct bpf_sock_ops *ctx, struct bpf_sock 
 	sock->started_ns = state->tried_ns;
 	if (state->endpoint == sock->endpoint)
 		return;
+	tell_rescued(sock, state);
 	live_end(sock->endpoint);
 	sock->endpoint = state->endpoint;
 	sock->flags = (sock->flags & ~(SOCK_PROBE | SOCK_MEASURED | SOCK_COUNTED)) | state->sock_flags;

@@ -7,6 +7,7 @@
 
 #include "lib/depart.h"
 #include "lib/flow.h"
+#include "lib/tell.h"
 
 /* The flow is another endpoint's from now on. */
 static inline void heal_account(const struct sock_state *sock, uint64_t from, uint64_t to)
@@ -60,6 +61,8 @@ static inline void heal_move(struct __sk_buff *skb, struct scratch *w, struct so
 	sock->interface = interface;
 	sock->moved |= MOVED_AWAY;
 	count(REASON_UDP_HEALED);
+	tell_healed(sock->service, old, moved ? &w->old.remote : &sock->address,
+		    moved ? w->old.remote_port : sock->port, state);
 }
 
 static inline bool is_to_endpoint(const struct packet *packet, enum packet_kind kind,

@@ -4,6 +4,7 @@
 
 #include "lib/census.h"
 #include "lib/service.h"
+#include "lib/tell.h"
 
 /*
  * May this endpoint have a new connection? An enum fitness; FIT_PROBE is given to one connection at a time. A global
@@ -15,6 +16,7 @@ static inline void health_tell(const struct event *event)
 {
 	if (bpf_ringbuf_output(&events, (void *)event, sizeof(*event), 0))
 		count(REASON_EVENT_LOST);
+	tell_health(event);
 }
 
 /* The service of a connection, as it is now; false if it is another one by now, or none was dialled. */

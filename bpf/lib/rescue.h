@@ -227,6 +227,7 @@ static inline enum move move_on(struct __sk_buff *skb, struct scratch *w, struct
 	if (service_of(w, sock, IPPROTO_TCP) && list_tried(w, state, given_up) && choose_other(w, sock) &&
 	    move_elsewhere(skb, w, sock, state)) {
 		move_blame(sock, state, given_up, failure);
+		state->cause = failure;
 		move_publish(w, state, given_up);
 		sock->moved |= MOVED_AWAY;
 		count(failure == FAILURE_TIMED_OUT ? REASON_RESCUE_TIMEOUT : REASON_RESCUE_REFUSED);

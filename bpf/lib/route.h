@@ -6,6 +6,7 @@
 #include "lib/balance.h"
 #include "lib/count.h"
 #include "lib/service.h"
+#include "lib/tell.h"
 
 enum verdict {
 	VERDICT_LEAVE,	/* not ours, or weft could not: the traffic goes where it was going */
@@ -13,9 +14,10 @@ enum verdict {
 	VERDICT_REFUSE, /* ECONNREFUSED */
 };
 
-static inline enum verdict route_refuse(const struct service_view *service)
+static inline enum verdict route_refuse(const struct service_key *key, const struct service_view *service)
 {
 	count(service->flags & SERVICE_NO_LOCAL ? REASON_REFUSED_NO_LOCAL : REASON_REFUSED_EMPTY);
+	tell_refused(key, service->id);
 	return VERDICT_REFUSE;
 }
 
@@ -33,7 +35,7 @@ static inline enum verdict route_balance(const struct service_key *key, struct s
 	if (!service_find(key, service))
 		return VERDICT_LEAVE;
 	if (!service->slot_count)
-		return route_refuse(service);
+		return route_refuse(key, service);
 	balance(service, ret);
 	if (ret->endpoint)
 		return VERDICT_SEND;
@@ -50,7 +52,7 @@ static inline enum verdict route_service(const struct service_key *key, struct s
 	uint64_t now_ns = 0;
 
 	if (!service->slot_count)
-		return route_refuse(service);
+		return route_refuse(key, service);
 	if (service->flags & SERVICE_AFFINITY) {
 		now_ns = bpf_ktime_get_ns();
 		affinity_find(service, client, now_ns, &pick);

@@ -19,6 +19,7 @@ enum limits {
 
 	MAX_DRAINS = 65536,
 	EVENT_BYTES = 262144, /* of the ring buffer */
+	MONITOR_BYTES = 262144,
 	/* Of a service with more endpoints, so many are looked at to tell how many are available. */
 	MAX_COUNTED = 256,
 

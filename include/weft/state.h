@@ -206,7 +206,7 @@ struct rescue_state {
 	uint16_t local_port; /* of the pod's socket, host order */
 	uint16_t busy;	     /* somebody is about to move it */
 	uint32_t sock_flags; /* enum sock_flag of the choice */
-	uint32_t reserved;   /* zero */
+	enum failure cause;  /* of the last endpoint that was given up; TCP only */
 	uint64_t tried[MAX_TRIES];
 };
 

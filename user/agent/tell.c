@@ -36,28 +36,25 @@ static const char *service_text(const struct present *present, uint32_t id)
 	return name ? name->text : "a service that is gone";
 }
 
-static void endpoint_text(const struct present *present, uint64_t id, char *ret, size_t size)
+static void endpoint_text(const struct present *present, uint64_t id, char ret[ADDR_PORT_TEXT])
 {
 	struct endpoint_entry *endpoint = NULL;
-	char address[ADDR_TEXT];
 
 	HASH_FIND(by_id, present->endpoints_by_id, &id, sizeof(id), endpoint);
 	if (!endpoint) {
-		snprintf(ret, size, "an endpoint that is gone");
+		snprintf(ret, ADDR_PORT_TEXT, "an endpoint that is gone");
 		return;
 	}
-	addr_print(&endpoint->row.address, address);
-	snprintf(ret, size, addr_is_v4(&endpoint->row.address) ? "%s:%u" : "[%s]:%u", address,
-		 endpoint->row.port);
+	addr_print_port(&endpoint->row.address, endpoint->row.port, ret);
 }
 
 void tell_event(const struct present *present, const struct event *event, char ret[TELL_SIZE])
 {
 	const char *service = service_text(present, event->service);
 	const char *failure = failure_text(event->cause);
-	char endpoint[ADDR_TEXT + 16];
+	char endpoint[ADDR_PORT_TEXT];
 
-	endpoint_text(present, event->endpoint, endpoint, sizeof(endpoint));
+	endpoint_text(present, event->endpoint, endpoint);
 	switch (event->kind) {
 	case EVENT_EJECTED:
 		if (event->failures)

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -28,6 +29,15 @@ const char *addr_print(const struct addr *address, char text[ADDR_TEXT])
 		inet_ntop(AF_INET, address->bytes + sizeof(v4_prefix), text, ADDR_TEXT);
 	else
 		inet_ntop(AF_INET6, address->bytes, text, ADDR_TEXT);
+	return text;
+}
+
+const char *addr_print_port(const struct addr *address, uint16_t port, char text[ADDR_PORT_TEXT])
+{
+	char alone[ADDR_TEXT];
+
+	addr_print(address, alone);
+	snprintf(text, ADDR_PORT_TEXT, addr_is_v4(address) ? "%s:%u" : "[%s]:%u", alone, port);
 	return text;
 }
 

@@ -9,6 +9,7 @@
 
 enum {
 	ADDR_TEXT = 46, /* longest text of an address, with the closing NUL */
+	ADDR_PORT_TEXT = ADDR_TEXT + 8,
 };
 
 /* Reads "10.0.0.1" or "fd00::1". Octets with leading zeros are refused, as their meaning differs between
@@ -17,6 +18,9 @@ int addr_parse(const char *text, struct addr *ret);
 
 /* Writes the address, a v4-mapped one as IPv4; returns `text`. */
 const char *addr_print(const struct addr *address, char text[ADDR_TEXT]);
+
+/* Writes "10.0.0.1:80" or "[fd00::1]:80"; returns `text`. */
+const char *addr_print_port(const struct addr *address, uint16_t port, char text[ADDR_PORT_TEXT]);
 
 bool addr_is_v4(const struct addr *address);
 

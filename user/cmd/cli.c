@@ -39,7 +39,12 @@ static const struct {
 	{ 'W', "wait", NULL, "wait until no connection is left" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
 	{ 'w', "watch", NULL, "go on: print what changes, with what became of it, until it is interrupted" },
-	{ 'i', "interval", "SECONDS", "time between two looks, 0.1 to 3600 (default 1)" },
+	{ 'K', "kind", "KIND[,KIND]", "only these kinds; see above" },
+	{ 'S', "service", "[NAMESPACE/]NAME", "only this service" },
+	{ 'E', "endpoint", "ADDRESS[:PORT]", "only this endpoint" },
+	{ 'O', "sort", "COLUMN", "the column to sort by; see above" },
+	{ 'i', "interval", "SECONDS", "time between two looks or frames, 0.1 to 3600 (default 1)" },
+	{ '1', "once", NULL, "print one frame after one interval, and end" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
 	{ 'h', "help", NULL, "this help" },
 };
@@ -87,39 +92,51 @@ static int parse_interval(const char *text, int *ret_ms)
 	return 0;
 }
 
-static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
+/* Where the value of an option goes that is taken as it is; NULL for any other. */
+static const char **text_option(struct cli *cli, int letter)
 {
 	switch (letter) {
 	case 'b':
-		cli->bpffs = value;
-		break;
+		return &cli->bpffs;
 	case 'c':
-		cli->cgroup = value;
-		break;
+		return &cli->cgroup;
 	case 's':
-		cli->source = value;
-		break;
+		return &cli->source;
 	case 'N':
-		cli->node = value;
-		break;
+		return &cli->node;
 	case 'X':
-		cli->without = value;
-		break;
+		return &cli->without;
 	case 'I':
-		cli->links.interfaces = value;
-		break;
+		return &cli->links.interfaces;
 	case 'U':
-		cli->links.uplink = value;
-		break;
+		return &cli->links.uplink;
 	case 'F':
-		cli->links.may_spoof = value;
-		break;
+		return &cli->links.may_spoof;
 	case 'P':
-		cli->pods = value;
-		break;
+		return &cli->pods;
 	case 'n':
-		cli->namespace = value;
-		break;
+		return &cli->namespace;
+	case 'K':
+		return &cli->kinds;
+	case 'S':
+		return &cli->service;
+	case 'E':
+		return &cli->endpoint;
+	case 'O':
+		return &cli->sort;
+	}
+	return NULL;
+}
+
+static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
+{
+	const char **text = text_option(cli, letter);
+
+	if (text) {
+		*text = value;
+		return 0;
+	}
+	switch (letter) {
 	case 'A':
 		cli->namespace = NULL;
 		break;
@@ -146,6 +163,9 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'i':
 		if (parse_interval(value, &cli->interval_ms))
 			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
+		break;
+	case '1':
+		cli->once = true;
 		break;
 	case 'v':
 		cli->verbose = true;

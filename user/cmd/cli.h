@@ -22,9 +22,14 @@ struct cli {
 	enum sheet_format output;
 	bool no_headers;
 	bool wait;
-	int timeout_s; /* zero: none */
+	int timeout_s;	      /* zero: none */
+	const char *kinds;    /* NULL: all */
+	const char *service;  /* NULL: all */
+	const char *endpoint; /* NULL: all */
+	const char *sort;     /* NULL: as it is best */
 	bool watch;
 	int interval_ms;
+	bool once;
 	bool verbose;
 	bool help;
 	const char *words[2]; /* arguments that are no options: the kind to get, a name, ... */
@@ -76,6 +81,8 @@ int cmd_get(const struct cli *cli);
 int cmd_explain(const struct cli *cli);
 int cmd_drain(const struct cli *cli);
 int cmd_undrain(const struct cli *cli);
+int cmd_monitor(const struct cli *cli);
+int cmd_top(const struct cli *cli);
 int cmd_splice(const struct cli *cli);
 int cmd_check(const struct cli *cli);
 int cmd_completion(const struct cli *cli);

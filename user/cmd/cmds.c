@@ -120,6 +120,51 @@ const struct cmd cmds[] = {
 		.run = cmd_undrain,
 	},
 	{
+		.name = "monitor",
+		.summary = "Print what happens as it happens: refusals, ejections, rescues, changes of rows",
+		.details =
+			"A line for each event, or with -o json an object for each line, until it is "
+			"interrupted. "
+			"Kinds:\n"
+			"  refused      a connect or datagram to a service without endpoints\n"
+			"  ejected      an endpoint is taken out, or stays out as its probe failed\n"
+			"  readmitted   it is back\n"
+			"  spared       it would be out, but too many are\n"
+			"  rescued      a connect was answered by another endpoint than it was sent to\n"
+			"  healed       a connected UDP socket goes to another endpoint\n"
+			"  drained, undrained\n"
+			"  service_added, service_changed, service_removed, or 'service' for all three\n"
+			"  endpoint_added, endpoint_changed, endpoint_removed, or 'endpoint'\n"
+			"  lost         so many events came faster than they were read; shown always\n"
+			"Changes of rows and drains are seen by comparing, once a second: what was undone "
+			"before "
+			"is not\n"
+			"seen. There is one reader at a time; while there is none, the kernel tells nothing.",
+		.options = "bnAoKSE",
+		.run = cmd_monitor,
+	},
+	{
+		.name = "top",
+		.summary = "Show services and endpoints as they work: load, response times, failures",
+		.details = "Services by new connections a second; Enter shows the endpoints of one. READY: "
+			   "endpoints "
+			   "that\n"
+			   "take connections, of all. LIVE: open connections and UDP flows. P50, P99: "
+			   "response times "
+			   "of\n"
+			   "measured services, since the frame before. FAIL/S, FAILED: connects and "
+			   "connections that "
+			   "failed.\n"
+			   "OUT: endpoints that are ejected; EJECT: how often one was. Keys: '?' in it lists "
+			   "them.\n"
+			   "--sort: new, live, p50, p99, failing, failed, ejected or name. --once prints a "
+			   "frame "
+			   "with the\n"
+			   "rates of one interval, and response times since the endpoints began.",
+		.options = "bnAoSOi1H",
+		.run = cmd_top,
+	},
+	{
 		.name = "splice",
 		.words = "on|off",
 		.summary = "Switch the splice of this node, for open connections as well",

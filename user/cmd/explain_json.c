@@ -10,7 +10,7 @@
 #include "base/addr.h"
 #include "base/attr.h"
 #include "cmd/explain_steps.h"
-#include "cmd/moment.h"
+#include "base/clock.h"
 #include "cmd/yaml_tree.h"
 
 struct out_tree {
@@ -59,10 +59,10 @@ static void add_known(struct out_tree *tree, yyjson_mut_val *object, const char 
 
 static void add_moment(struct out_tree *tree, yyjson_mut_val *object, const char *key, uint64_t at_ns)
 {
-	char text[MOMENT_TEXT];
+	char text[CLOCK_TEXT];
 
 	if (at_ns)
-		add_text(tree, object, key, moment_print(at_ns, text));
+		add_text(tree, object, key, clock_print(clock_wall_ms(at_ns), text));
 	else
 		add_null(tree, object, key);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "cmd/moment.h"
+#include "base/clock.h"
 
 const char *place_print(const struct addr *address, uint16_t port, char text[PLACE_TEXT])
 {
@@ -101,7 +101,7 @@ static void say_service(const struct explained *e, struct steps *steps)
 
 static void say_affinity(const struct explained *e, struct steps *steps)
 {
-	char text[PLACE_TEXT], until[MOMENT_TEXT];
+	char text[PLACE_TEXT], until[CLOCK_TEXT];
 	const char *place = place_of(e, e->stay_endpoint, text);
 
 	if (e->stay == STAY_OFF) {
@@ -109,7 +109,7 @@ static void say_affinity(const struct explained *e, struct steps *steps)
 		return;
 	}
 	say(steps, "affinity", "%u s after its last connect: ", e->service.affinity_s);
-	moment_print(e->stay_until_ns, until);
+	clock_print(clock_wall_ms(e->stay_until_ns), until);
 	switch (e->stay) {
 	case STAY_KEPT:
 		say(steps, NULL, "the client stays with %s until %s, and longer if it connects before", place,
@@ -271,7 +271,7 @@ const char *explain_endpoint(const struct explained *e, const struct explained_e
 			     char text[STEP_TEXT])
 {
 	const struct endpoint_state *state = &endpoint->listed->state;
-	char until[MOMENT_TEXT];
+	char until[CLOCK_TEXT];
 
 	switch (endpoint->out) {
 	case OUT_NOT:
@@ -288,7 +288,8 @@ const char *explain_endpoint(const struct explained *e, const struct explained_e
 		return "drained by hand: keeps the connections that it has";
 	case OUT_EJECTED:
 		snprintf(text, STEP_TEXT, "ejected until %s, the last failure: %s",
-			 moment_print(state->ejected_until_ns, until), failure_name(state->cause));
+			 clock_print(clock_wall_ms(state->ejected_until_ns), until),
+			 failure_name(state->cause));
 		return text;
 	case OUT_PROBED:
 		return "ejected, and a connection is finding out whether it is well";

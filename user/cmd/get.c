@@ -7,12 +7,13 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "cmd/full_name.h"
 #include "cmd/get_interfaces.h"
 #include "cmd/get_splices.h"
-#include "cmd/moment.h"
+#include "base/clock.h"
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "watch/health.h"
@@ -84,8 +85,6 @@ static const struct column stat_columns[] = {
 	{ "VALUE", "value", CELL_NUMBER, COLUMN_ALWAYS },
 };
 
-#define NS_PER_US 1000
-
 /* A number that zero stands for "not known" in. */
 static void add_known(struct sheet *sheet, bool known, uint64_t number)
 {
@@ -125,10 +124,10 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 
 static void add_until(struct sheet *sheet, uint64_t until_ns)
 {
-	char text[MOMENT_TEXT];
+	char text[CLOCK_TEXT];
 
 	if (until_ns)
-		sheet_text(sheet, moment_print(until_ns, text));
+		sheet_text(sheet, clock_print(clock_wall_ms(until_ns), text));
 	else
 		sheet_null(sheet);
 }
@@ -180,7 +179,7 @@ static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endp
 			 const struct full_name *full)
 {
 	enum health health =
-		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, moment_now());
+		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, clock_now_ns());
 	char address[ADDR_TEXT];
 
 	sheet_text(sheet, full->namespace);

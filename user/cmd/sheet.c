@@ -80,6 +80,14 @@ void sheet_number(struct sheet *sheet, uint64_t number)
 	sheet_text(sheet, text);
 }
 
+void sheet_real(struct sheet *sheet, double number)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%.1f", number);
+	sheet_text(sheet, text);
+}
+
 void sheet_bool(struct sheet *sheet, bool value)
 {
 	sheet_text(sheet, value ? "true" : "false");

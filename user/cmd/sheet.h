@@ -46,6 +46,7 @@ void sheet_freep(struct sheet **sheet); /* for _cleanup_ */
 /* Fill cells from left to right; a full row begins the next. Memory that runs out shows in sheet_print(). */
 void sheet_text(struct sheet *sheet, const char *text);
 void sheet_number(struct sheet *sheet, uint64_t number);
+void sheet_real(struct sheet *sheet, double number); /* with one digit behind the point */
 void sheet_bool(struct sheet *sheet, bool value);
 void sheet_null(struct sheet *sheet); /* not known, of any kind */
 

@@ -11,6 +11,8 @@
 
 #include <bpf/bpf.h>
 
+#include "base/vec.h"
+
 static int set_switch(const struct kern *kern, bool on)
 {
 	struct settings_row row;
@@ -50,6 +52,24 @@ int kern_undrain(const struct kern *kern, uint64_t endpoint, struct why *why)
 	if (!error && !bpf_map_get_next_key(kern->tables[TABLE_DRAINS], NULL, &other))
 		error = set_switch(kern, true);
 	return explain(kern, error, why);
+}
+
+int kern_drained(const struct kern *kern, uint64_t **ret, size_t *ret_count)
+{
+	_cleanup_(freep) uint64_t *ids = NULL;
+	const uint64_t *previous = NULL;
+	size_t count = 0, room = 0;
+	uint64_t id;
+
+	while (count < MAX_DRAINS && !bpf_map_get_next_key(kern->tables[TABLE_DRAINS], previous, &id)) {
+		if (vec_reserve(&ids, count + 1, &room, sizeof(*ids)))
+			return -ENOMEM;
+		ids[count] = id;
+		previous = &ids[count++];
+	}
+	*ret = TAKE_PTR(ids);
+	*ret_count = count;
+	return 0;
 }
 
 bool kern_is_drained(const struct kern *kern, uint64_t endpoint)

@@ -11,4 +11,7 @@
 int kern_drain(const struct kern *kern, uint64_t endpoint, struct why *why);
 int kern_undrain(const struct kern *kern, uint64_t endpoint, struct why *why);
 
+/* The ids of all that are, to be freed, in no order. Returns 0 or -ENOMEM. */
+int kern_drained(const struct kern *kern, uint64_t **ret, size_t *ret_count);
+
 bool kern_is_drained(const struct kern *kern, uint64_t endpoint);

@@ -135,6 +135,21 @@ int kern_open(const char *bpffs, struct why *why, struct kern *ret)
 	return error;
 }
 
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+bool kern_is_pinned(const struct kern *kern)
+{
+	_cleanup_(closep) int meta = pins_get(kern->dir, NULL, "meta");
+
+	return meta >= 0 && map_id(meta) == map_id(kern->meta);
+}
+
 int kern_lock(const char *bpffs, struct why *why)
 {
 	_cleanup_(closep) int meta = -1;

@@ -42,6 +42,8 @@ struct kern_options {
  * to do. On failure *ret is closed.
  */
 int kern_open(const char *bpffs, struct why *why, struct kern *ret);
+/* Are these maps still those that are pinned? Not after an unload, whatever was loaded since. */
+bool kern_is_pinned(const struct kern *kern);
 /* A handle on nothing, which kern_close() may be given. */
 void kern_init(struct kern *kern, const char *dir);
 void kern_close(struct kern *kern); /* also for _cleanup_, on what kern_open() has seen; the pins stay */

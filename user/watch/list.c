@@ -56,26 +56,52 @@ static int compare_keys(const struct service_key *a, const struct service_key *b
 	return order ? order : (int)a->protocol - (int)b->protocol;
 }
 
-static int compare_services(const void *left, const void *right)
+int listed_service_compare(const struct listed_service *a, const struct listed_service *b)
 {
-	const struct listed_service *a = left;
-	const struct listed_service *b = right;
 	int order = strcmp(a->name, b->name);
 
 	return order ? order : compare_keys(a->key, b->key);
 }
 
-static int compare_endpoints(const void *left, const void *right)
+int listed_endpoint_compare(const struct listed_endpoint *a, const struct listed_endpoint *b)
 {
-	const struct listed_endpoint *a = left;
-	const struct listed_endpoint *b = right;
 	int order = strcmp(a->name, b->name);
 
 	if (!order)
 		order = compare_keys(a->service, b->service);
 	if (!order)
 		order = addr_compare(&a->row->address, &b->row->address);
-	return order ? order : (int)a->row->port - (int)b->row->port;
+	if (!order)
+		order = (int)a->row->port - (int)b->row->port;
+	return order ? order : (a->id > b->id) - (a->id < b->id);
+}
+
+static int compare_services(const void *left, const void *right)
+{
+	return listed_service_compare(left, right);
+}
+
+static int compare_endpoints(const void *left, const void *right)
+{
+	return listed_endpoint_compare(left, right);
+}
+
+const char *listing_service_name(const struct listing *listing, uint32_t id)
+{
+	struct service_entry *entry = NULL;
+
+	if (listing->present)
+		HASH_FIND(by_id, listing->present->services_by_id, &id, sizeof(id), entry);
+	return entry ? name_text(listing->present, entry->row.name) : "";
+}
+
+const struct endpoint_row *listing_endpoint(const struct listing *listing, uint64_t id)
+{
+	struct endpoint_entry *entry = NULL;
+
+	if (listing->present)
+		HASH_FIND(by_id, listing->present->endpoints_by_id, &id, sizeof(id), entry);
+	return entry ? &entry->row : NULL;
 }
 
 void listing_done(struct listing *listing)
@@ -168,4 +194,27 @@ void listing_observe(struct listing *listing, const struct kern *kern)
 {
 	for (size_t i = 0; i < listing->n_endpoints; i++)
 		listed_endpoint_observe(&listing->endpoints[i], kern);
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+int listing_mark_drained(struct listing *listing, const struct kern *kern)
+{
+	_cleanup_(freep) uint64_t *ids = NULL;
+	size_t count = 0;
+	int error = kern_drained(kern, &ids, &count);
+
+	if (error)
+		return error;
+	if (count)
+		qsort(ids, count, sizeof(*ids), compare_ids);
+	for (size_t i = 0; count && i < listing->n_endpoints; i++)
+		listing->endpoints[i].drained =
+			bsearch(&listing->endpoints[i].id, ids, count, sizeof(*ids), compare_ids);
+	return 0;
 }

@@ -40,9 +40,20 @@ void listing_done(struct listing *listing);
 /* Reads everything, sorted by name, then address, port and protocol. Returns 0 or a negative errno with `why`. */
 int listing_read(struct kern *kern, struct listing *ret, struct why *why);
 
+/* Fills in only `drained`, with little effort. Returns 0 or -ENOMEM. */
+int listing_mark_drained(struct listing *listing, const struct kern *kern);
+
 /* Both read what the kernel wrote of an endpoint, or of all: a look-up or more for each, for those who ask for it. */
 void listed_endpoint_observe(struct listed_endpoint *endpoint, const struct kern *kern);
 void listing_observe(struct listing *listing, const struct kern *kern);
+
+/* Orders of the two lists; both tell all of a kind apart. */
+int listed_service_compare(const struct listed_service *a, const struct listed_service *b);
+int listed_endpoint_compare(const struct listed_endpoint *a, const struct listed_endpoint *b);
+
+/* What has that id: a name, "" for none, and a row, NULL for none; both borrowed. */
+const char *listing_service_name(const struct listing *listing, uint32_t id);
+const struct endpoint_row *listing_endpoint(const struct listing *listing, uint64_t id);
 
 const char *algorithm_name(enum algorithm algorithm);
 const char *member_state_name(enum member_state state);
