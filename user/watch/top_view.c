@@ -142,7 +142,9 @@ enum {
 
 static size_t name_width(size_t width, size_t cells)
 {
-	return width > cells + LEAST_NAME ? width - cells : LEAST_NAME;
+	size_t least = width < LEAST_NAME ? width : LEAST_NAME;
+
+	return width > cells + least ? width - cells : least;
 }
 
 /* The name, then the cells; what is narrower than all of them is cut at its right. */
@@ -150,12 +152,15 @@ static void join(const char *name, const char *cells, const struct top_view *vie
 		 char ret[FIT_TEXT])
 {
 	char fitted[FIT_TEXT];
-	size_t most = name_width(width, strlen(cells));
+	size_t most;
 	int length;
 
+	if (width > FIT_WIDTH)
+		width = FIT_WIDTH;
+	most = name_width(width, strlen(cells));
 	figure_fit(name, most, view->endpoints ? CUT_MIDDLE : CUT_NAME, view->mark, fitted);
 	length = snprintf(ret, FIT_TEXT, "%s", fitted);
-	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)(width > most ? width - most : 0), cells);
+	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)(width - most), cells);
 }
 
 void top_heading(const struct top_view *view, size_t width, char ret[FIT_TEXT])

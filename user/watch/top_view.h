@@ -36,7 +36,7 @@ int top_sort_by_key(int key, enum top_sort *ret);
 /* Numbers from the largest, names from A, rows of equal numbers by name; rows that are not to be seen are dropped. */
 void top_arrange(const struct top_view *view, struct rate_table *table);
 
-/* Lines of exactly `width` columns. */
+/* Lines of exactly `width` columns, FIT_WIDTH at most. */
 void top_heading(const struct top_view *view, size_t width, char ret[FIT_TEXT]);
 void top_line(const struct top_view *view, const struct rate_row *row, size_t width, char ret[FIT_TEXT]);
 
