@@ -66,6 +66,7 @@ static inline void tell_health(const struct event *health)
 
 	if (!event)
 		return;
+	event->time_ns = health->time_ns;
 	event->endpoint = health->endpoint;
 	event->until_ns = health->until_ns;
 	event->cause = health->cause;
