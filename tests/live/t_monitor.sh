@@ -265,6 +265,7 @@ monitor_ends() {
 	refuses 2 weft 1 monitor --endpoint nowhere
 	refuses 2 weft 1 monitor -o yaml
 	refuses 1 "$WEFT" monitor --bpffs "$LAB_BPF/node2"
+	# shellcheck disable=SC2016 # expanded there, not here
 	SAID=$(timeout 10 bash -c 'set -o pipefail; "$0" monitor --bpffs "$1" 2>&1 | true' "$WEFT" "$LAB_BPF/node1") ||
 		fail "status $? of a broken pipe"
 	is "$SAID" "" "what it says of a broken pipe"

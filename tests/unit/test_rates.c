@@ -36,8 +36,7 @@ static void fill(struct reading *r)
 	for (int i = 0; i < SERVICES; i++) {
 		r->keys[i] = (struct service_key){ .port = 80 + i, .protocol = 6 };
 		r->service_rows[i].id = i + 1;
-		r->services[i] =
-			(struct listed_service){ names[i], &r->keys[i], &r->service_rows[i] };
+		r->services[i] = (struct listed_service){ names[i], &r->keys[i], &r->service_rows[i] };
 	}
 	for (int i = 0; i < 3; i++) {
 		char address[ADDR_TEXT];
