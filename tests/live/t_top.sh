@@ -5,10 +5,8 @@
 # shellcheck source=odd.sh
 . "$LIVE/odd.sh"
 
-export TMUX_TMPDIR=$LAB/tmp
-
 # Its server ends with the processes of the agents' cgroup.
-tm() { (in_cgroup "$LAB_CGROUP/agents" node1 env -u TMUX LC_ALL=C.UTF-8 tmux -L weft -f /dev/null "$@"); }
+tm() { (in_cgroup "$LAB_CGROUP/agents" node1 env -u TMUX TMUX_TMPDIR="$LAB/tmp" LC_ALL=C.UTF-8 tmux -L weft -f /dev/null "$@"); }
 
 # terminal COLUMNS LINES [VARIABLE=VALUE...]: a shell in it
 terminal() {
@@ -127,7 +125,7 @@ narrow_and_wide() {
 	done
 }
 fits() {
-	screen | awk -v columns="$1" -v lines="$2" '
+	screen | sed 's/…/~/g' | awk -v columns="$1" -v lines="$2" '
 		length($0) > columns || (NR == 1 && !/^weft top/) || (NR == 2 && !/^SERVICE/) || (NR == lines && !/^q quit/) { bad = 1 }
 		END { exit bad || NR != lines }' && [ "$(screen | grep -c '^live/')" -ge 1 ]
 }

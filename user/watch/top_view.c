@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/attr.h"
 
 static const struct {
 	const char *name;
@@ -135,32 +136,40 @@ void top_arrange(const struct top_view *view, struct rate_table *table)
 /* ---- columns ---- */
 
 enum {
-	MORE = 9, /* STATE of an endpoint, READY of a service */
-	LEAST_NAME = 8,
-	CELLS = 128, /* what all but the name takes, with blanks between */
+	MORE = 9,	 /* STATE of an endpoint, READY of a service */
+	LEAST_NAME = 16, /* rather than a shorter one, there are fewer columns */
+	CELLS = 128,	 /* what all but the name takes, with blanks between */
 };
 
-static size_t name_width(size_t width, size_t cells)
-{
-	size_t least = width < LEAST_NAME ? width : LEAST_NAME;
+/* Where the columns behind the name end, the blank before each included. */
+static const size_t column_ends[] = { 1 + MORE, 16, 22, 28, 34, 41, 48, 54 };
 
-	return width > cells + least ? width - cells : least;
+/* How much of the cells there is room for: whole columns. */
+static size_t cells_width(size_t width)
+{
+	size_t cells = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(column_ends); i++) {
+		if (column_ends[i] + LEAST_NAME <= width)
+			cells = column_ends[i];
+	}
+	return cells;
 }
 
-/* The name, then the cells; what is narrower than all of them is cut at its right. */
+/* The name, then the cells. */
 static void join(const char *name, const char *cells, const struct top_view *view, size_t width,
 		 char ret[FIT_TEXT])
 {
 	char fitted[FIT_TEXT];
-	size_t most;
+	size_t kept;
 	int length;
 
 	if (width > FIT_WIDTH)
 		width = FIT_WIDTH;
-	most = name_width(width, strlen(cells));
-	figure_fit(name, most, view->endpoints ? CUT_MIDDLE : CUT_NAME, view->mark, fitted);
+	kept = cells_width(width);
+	figure_fit(name, width - kept, view->endpoints ? CUT_MIDDLE : CUT_NAME, view->mark, fitted);
 	length = snprintf(ret, FIT_TEXT, "%s", fitted);
-	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)(width - most), cells);
+	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)kept, cells);
 }
 
 void top_heading(const struct top_view *view, size_t width, char ret[FIT_TEXT])
