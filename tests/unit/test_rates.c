@@ -324,6 +324,13 @@ Test(top_view, a_line)
 	top_line(&view, &row, 80, line);
 	cr_assert_str_eq(line,
 			 "shop/web                         3/4  1234    12 340us 1.2ms    0.5  31.0k     1");
+	row.endpoints = row.active = 12345;
+	row.known = true;
+	top_line(&view, &row, 80, line);
+	cr_assert_str_eq(line,
+			 "shop/web                     12k/12k  1234    12 340us 1.2ms    0.5  31.0k     1");
+	row.endpoints = 4;
+	row.active = 3;
 	/* In a narrow terminal columns are left out, whole ones, from the right. */
 	top_line(&view, &row, 50, line);
 	cr_assert_str_eq(line, "shop/web               3/4  1234    12 340us 1.2ms");

@@ -172,6 +172,19 @@ static void join(const char *name, const char *cells, const struct top_view *vie
 	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)kept, cells);
 }
 
+/* "3/4", "12k/12k": never wider than its column, as there are not a million endpoints (MAX_ENDPOINTS). */
+static void ready_text(const struct rate_row *row, char text[2 * FIGURE_TEXT])
+{
+	const uint32_t most = 999999;
+	uint32_t active = row->active < most ? row->active : most;
+	uint32_t all = row->endpoints < most ? row->endpoints : most;
+
+	if (all < 10000)
+		snprintf(text, 2 * FIGURE_TEXT, "%u/%u", active, all);
+	else
+		snprintf(text, 2 * FIGURE_TEXT, "%uk/%uk", active / 1000, all / 1000);
+}
+
 void top_heading(const struct top_view *view, size_t width, char ret[FIT_TEXT])
 {
 	char cells[CELLS];
@@ -186,7 +199,7 @@ void top_line(const struct top_view *view, const struct rate_row *row, size_t wi
 {
 	char started[FIGURE_TEXT] = "-", live[FIGURE_TEXT], p50[FIGURE_TEXT] = "-", p99[FIGURE_TEXT] = "-",
 	     failing[FIGURE_TEXT] = "-", failed[FIGURE_TEXT], ejected[FIGURE_TEXT];
-	char label[TOP_LABEL], cells[CELLS], ready[2 * FIGURE_TEXT], active[FIGURE_TEXT], all[FIGURE_TEXT];
+	char label[TOP_LABEL], cells[CELLS], ready[2 * FIGURE_TEXT];
 
 	if (row->known) {
 		figure_rate(row->started_s, started);
@@ -196,8 +209,7 @@ void top_line(const struct top_view *view, const struct rate_row *row, size_t wi
 		figure_time(row->p50_us, p50);
 		figure_time(row->p99_us, p99);
 	}
-	snprintf(ready, sizeof(ready), "%s/%s", figure_count(row->active, active),
-		 figure_count(row->endpoints, all));
+	ready_text(row, ready);
 	snprintf(cells, sizeof(cells), " %*s %5s %5s %5s %5s %6s %6s %5s", view->endpoints ? -MORE : MORE,
 		 view->endpoints ? health_name(row->health) : ready, started, figure_count(row->live, live),
 		 p50, p99, failing, figure_count(row->failed, failed), figure_count(row->ejected, ejected));
