@@ -14,10 +14,25 @@ enum verdict {
 	VERDICT_REFUSE, /* ECONNREFUSED */
 };
 
+/* A connect, or a datagram, that is refused. Not inlined: its frame would add to a chain of calls that is long already. */
+static __noinline void route_tell_refused(const struct service_key *dialled, uint32_t service)
+{
+	struct monitor_event *event = tell_begin(MONITOR_REFUSED, service);
+
+	if (!event)
+		return;
+	event->address = dialled->address;
+	event->port = dialled->port;
+	event->protocol = dialled->protocol;
+	event->pid = (uint32_t)(bpf_get_current_pid_tgid() >> 32);
+	bpf_get_current_comm(event->program, sizeof(event->program));
+	tell_end(event);
+}
+
 static inline enum verdict route_refuse(const struct service_key *key, const struct service_view *service)
 {
 	count(service->flags & SERVICE_NO_LOCAL ? REASON_REFUSED_NO_LOCAL : REASON_REFUSED_EMPTY);
-	tell_refused(key, service->id);
+	route_tell_refused(key, service->id);
 	return VERDICT_REFUSE;
 }
 

@@ -15,7 +15,7 @@ static inline bool tell_is_wanted(enum monitor_kind kind)
 	return row && row->kinds & 1u << kind && bpf_ktime_get_ns() < row->until_ns;
 }
 
-/* NULL: nobody wants to know, or there is no room. What is returned is to be submitted. */
+/* NULL: nobody wants to know, or there is no room. What is returned is for tell_end(). */
 static inline struct monitor_event *tell_begin(enum monitor_kind kind, uint32_t service)
 {
 	struct monitored_row *monitored_row;
@@ -41,19 +41,12 @@ static inline struct monitor_event *tell_begin(enum monitor_kind kind, uint32_t 
 	return event;
 }
 
-/* A connect, or a datagram, that weft refused. */
-static inline void tell_refused(const struct service_key *dialled, uint32_t service)
+/* Waking the reader for each event would cost more than all the rest: it looks by itself now and then. */
+static inline void tell_end(struct monitor_event *event)
 {
-	struct monitor_event *event = tell_begin(MONITOR_REFUSED, service);
+	bool full = bpf_ringbuf_query(&monitor, BPF_RB_AVAIL_DATA) >= MONITOR_BYTES / 4;
 
-	if (!event)
-		return;
-	event->address = dialled->address;
-	event->port = dialled->port;
-	event->protocol = dialled->protocol;
-	event->pid = (uint32_t)(bpf_get_current_pid_tgid() >> 32);
-	bpf_get_current_comm(event->program, sizeof(event->program));
-	bpf_ringbuf_submit(event, 0);
+	bpf_ringbuf_submit(event, full ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 /* `health` is what the agent is told. */
@@ -66,12 +59,13 @@ static inline void tell_health(const struct event *health)
 
 	if (!event)
 		return;
+	event->time_ns = health->time_ns;
 	event->endpoint = health->endpoint;
 	event->until_ns = health->until_ns;
 	event->cause = health->cause;
 	event->failures = health->failures;
 	event->protocol = IPPROTO_TCP;
-	bpf_ringbuf_submit(event, 0);
+	tell_end(event);
 }
 
 /* A connect that was moved is answered; `sock` has what it was moved away from. */
@@ -90,7 +84,7 @@ static inline void tell_rescued(const struct sock_state *sock, const struct resc
 	event->address = sock->address;
 	event->port = sock->port;
 	event->protocol = IPPROTO_TCP;
-	bpf_ringbuf_submit(event, 0);
+	tell_end(event);
 }
 
 /* A UDP socket has left the endpoint at `remote`; `move` says where to. */
@@ -108,5 +102,5 @@ static inline void tell_healed(uint32_t service, uint64_t endpoint, const struct
 	event->address = *remote;
 	event->port = port;
 	event->protocol = IPPROTO_UDP;
-	bpf_ringbuf_submit(event, 0);
+	tell_end(event);
 }

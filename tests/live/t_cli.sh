@@ -28,6 +28,12 @@ cli_misuse() {
 		unload --interfaces x
 		load --uplink
 		get --interfaces x services
+		monitor web
+		monitor --kind nothing
+		monitor -o yaml
+		top --once --interval 0
+		top --sort size
+		top -o json
 	END
 	[ ! -e "$LAB_BPF/node1" ] || fail "a refused command did something"
 }
@@ -35,7 +41,7 @@ cli_misuse() {
 cli_help() {
 	local command
 	matches "$("$WEFT" --help)" "usage: weft COMMAND"
-	for command in load unload agent get explain check version; do
+	for command in load unload agent get explain monitor top check completion version; do
 		matches "$("$WEFT" --help)" "$command"
 		matches "$("$WEFT" "$command" --help)" "usage: weft $command"
 	done

@@ -177,3 +177,31 @@ Test(cli, every_command_has_what_help_needs)
 		cr_assert_eq(!cmd->words, !cmd->max_words, "%s", cmd->name);
 	}
 }
+
+Test(cli, what_watches_takes_filters)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("monitor --kind ejected,rescued --service live/web --endpoint 10.0.0.1:80 -o json",
+			 &cli, &why),
+		  "%s", why.text);
+	cr_assert_str_eq(cli.kinds, "ejected,rescued");
+	cr_assert_str_eq(cli.service, "live/web");
+	cr_assert_str_eq(cli.endpoint, "10.0.0.1:80");
+	cr_assert(!parse("top", &cli, &why));
+	cr_assert_eq(cli.interval_ms, 1000);
+	cr_assert_not(cli.once);
+	cr_assert(!parse("top --once --interval 0.25 --sort p99", &cli, &why), "%s", why.text);
+	cr_assert_eq(cli.interval_ms, 250);
+	cr_assert(cli.once);
+	cr_assert_str_eq(cli.sort, "p99");
+	for (const char *const *wrong = (const char *const[]){ "0", "0.09", "3601", "nan", "1x", "-1", NULL };
+	     *wrong; wrong++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "top --interval %s", *wrong);
+		cr_assert(parse(line, &cli, &why), "%s", line);
+	}
+	cr_assert(parse("get --once services", &cli, &why));
+}

@@ -52,8 +52,9 @@ Test(happening, lines)
 	h.cause = FAILURE_TIMED_OUT;
 	h.failures = 5;
 	h.out_ms = 1500;
-	assert_line(&h, TIME " ejected          shop/web 10.0.0.1:80 for 1.5 s: 5 failures in a row, the last: "
-			     "timed_out\n");
+	assert_line(&h,
+		    TIME " ejected          shop/web 10.0.0.1:80 for 1.5 s: 5 failures in a row, the last: "
+			 "timed_out\n");
 	h.failures = 0;
 	assert_line(&h, TIME " ejected          shop/web 10.0.0.1:80 for 1.5 s: the probing connection: "
 			     "timed_out\n");
@@ -72,8 +73,9 @@ Test(happening, lines)
 				.dialled = spot("10.96.0.1", 443),
 				.program = "curl",
 				.pid = 7 };
-	assert_line(&h, TIME " refused          shop/web 10.96.0.1:443 no endpoint takes connections; client curl "
-			     "(process 7)\n");
+	assert_line(&h, TIME
+		    " refused          shop/web 10.96.0.1:443 no endpoint takes connections; client curl "
+		    "(process 7)\n");
 	h = (struct happening){ .kind = HAPPENED_LOST, .time_ms = 1700000000123, .service = "", .count = 1 };
 	assert_line(&h, TIME " lost             - - 1 event: they came faster than they were read\n");
 }
@@ -85,9 +87,10 @@ Test(happening, json_has_what_is_known)
 	h.protocol = 17;
 	h.target = spot("10.0.0.2", 81);
 	h.client = spot("10.9.9.9", 5000);
-	assert_json(&h, "{\"time\":\"" TIME "\",\"kind\":\"healed\",\"namespace\":\"shop\",\"service\":\"web\","
-			"\"protocol\":\"UDP\",\"address\":\"10.0.0.1\",\"port\":80,\"to_address\":\"10.0.0.2\","
-			"\"to_port\":81,\"client_address\":\"10.9.9.9\",\"client_port\":5000}\n");
+	assert_json(&h,
+		    "{\"time\":\"" TIME "\",\"kind\":\"healed\",\"namespace\":\"shop\",\"service\":\"web\","
+		    "\"protocol\":\"UDP\",\"address\":\"10.0.0.1\",\"port\":80,\"to_address\":\"10.0.0.2\","
+		    "\"to_port\":81,\"client_address\":\"10.9.9.9\",\"client_port\":5000}\n");
 	h = (struct happening){ .kind = HAPPENED_LOST, .time_ms = 1700000000123, .service = "", .count = 9 };
 	assert_json(&h, "{\"time\":\"" TIME "\",\"kind\":\"lost\",\"lost\":9}\n");
 }
@@ -173,10 +176,9 @@ static void fill(struct scene *r)
 							    .node = "",
 							    .id = i + 1 };
 	}
-	r->listing = (struct listing){ .services = &r->service,
-				       .n_services = 1,
-				       .endpoints = r->endpoints,
-				       .n_endpoints = 2 };
+	r->listing = (struct listing){
+		.services = &r->service, .n_services = 1, .endpoints = r->endpoints, .n_endpoints = 2
+	};
 }
 
 static void note(void *arg, const struct happening *h)
@@ -245,11 +247,12 @@ Test(changes, rows_change)
 	now.row.eject_failures = 3;
 	now.members[0] = (struct member_row){ .state = MEMBER_TERMINATING, .weight = 5 };
 	now.endpoints[1].drained = true;
-	assert_changes(&before, &now,
-		       "service_changed  shop/web [::]:80 random -> ewma, rules of ejection\n"
-		       "endpoint_changed shop/web 10.0.0.1:80 ready -> terminating, weight 1 -> 5, takes no new "
-		       "connections\n"
-		       "drained          shop/web 10.0.0.2:80 by hand\n");
+	assert_changes(
+		&before, &now,
+		"service_changed  shop/web [::]:80 random -> ewma, rules of ejection\n"
+		"endpoint_changed shop/web 10.0.0.1:80 ready -> terminating, weight 1 -> 5, takes no new "
+		"connections\n"
+		"drained          shop/web 10.0.0.2:80 by hand\n");
 	now.row = before.row;
 	now.members[0] = before.members[0];
 	assert_changes(&now, &before, "undrained        shop/web 10.0.0.2:80 by hand\n");

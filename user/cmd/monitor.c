@@ -27,6 +27,8 @@ enum {
 	ROWS_SHARE = 20,
 	/* An event may name what came after the rows were read; they are read again at most so often. */
 	LOOK_AGAIN_MS = 200,
+	/* The kernel wakes nobody for a few events. */
+	READ_MS = 100,
 };
 
 struct watch {
@@ -245,13 +247,11 @@ static int do_turn(struct watch *w, struct why *why)
 
 static int watch(struct watch *w, const sigset_t *signals, struct why *why)
 {
-	uint64_t turn_ns = clock_now_ns() + MONITOR_RENEW_MS * NS_PER_MS, now_ns;
+	uint64_t turn_ns = clock_now_ns() + MONITOR_RENEW_MS * NS_PER_MS;
 	int error = 0;
 
 	while (!error && !ended) {
-		now_ns = clock_now_ns();
-		error = wait_for_something(
-			w, now_ns < turn_ns ? (int)((turn_ns - now_ns) / NS_PER_MS) + 1 : 0, signals);
+		error = wait_for_something(w, READ_MS, signals);
 		if (!error && clock_now_ns() >= turn_ns) {
 			error = do_turn(w, why);
 			turn_ns = clock_now_ns() + MONITOR_RENEW_MS * NS_PER_MS;

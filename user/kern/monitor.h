@@ -29,7 +29,7 @@ int monitor_open(const struct kern *kern, uint32_t kinds, monitor_fn *call, void
 		 struct monitor **ret);
 void monitor_close(struct monitor *monitor); /* also NULL; the kernel writes nothing from then on */
 
-/* Readable when there is something to read; belongs to `monitor`. */
+/* Readable when there is much to read; belongs to `monitor`. Whoever wants to know of little reads now and then. */
 int monitor_fd(const struct monitor *monitor);
 
 /* Calls for each event there is. Returns 0, a negative errno, or what a call returned. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/attr.h"
 
 static const struct {
 	const char *name;
@@ -135,32 +136,53 @@ void top_arrange(const struct top_view *view, struct rate_table *table)
 /* ---- columns ---- */
 
 enum {
-	MORE = 9, /* STATE of an endpoint, READY of a service */
-	LEAST_NAME = 8,
-	CELLS = 128, /* what all but the name takes, with blanks between */
+	MORE = 9,	 /* STATE of an endpoint, READY of a service */
+	LEAST_NAME = 16, /* rather than a shorter one, there are fewer columns */
+	CELLS = 128,	 /* what all but the name takes, with blanks between */
 };
 
-static size_t name_width(size_t width, size_t cells)
-{
-	size_t least = width < LEAST_NAME ? width : LEAST_NAME;
+/* Where the columns behind the name end, the blank before each included. */
+static const size_t column_ends[] = { 1 + MORE, 16, 22, 28, 34, 41, 48, 54 };
 
-	return width > cells + least ? width - cells : least;
+/* How much of the cells there is room for: whole columns. */
+static size_t cells_width(size_t width)
+{
+	size_t cells = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(column_ends); i++) {
+		if (column_ends[i] + LEAST_NAME <= width)
+			cells = column_ends[i];
+	}
+	return cells;
 }
 
-/* The name, then the cells; what is narrower than all of them is cut at its right. */
+/* The name, then the cells. */
 static void join(const char *name, const char *cells, const struct top_view *view, size_t width,
 		 char ret[FIT_TEXT])
 {
 	char fitted[FIT_TEXT];
-	size_t most;
+	size_t kept;
 	int length;
 
 	if (width > FIT_WIDTH)
 		width = FIT_WIDTH;
-	most = name_width(width, strlen(cells));
-	figure_fit(name, most, view->endpoints ? CUT_MIDDLE : CUT_NAME, view->mark, fitted);
+	kept = cells_width(width);
+	figure_fit(name, width - kept, view->endpoints ? CUT_MIDDLE : CUT_NAME, view->mark, fitted);
 	length = snprintf(ret, FIT_TEXT, "%s", fitted);
-	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)(width - most), cells);
+	snprintf(ret + length, FIT_TEXT - length, "%.*s", (int)kept, cells);
+}
+
+/* "3/4", "12k/12k": never wider than its column, as there are not a million endpoints (MAX_ENDPOINTS). */
+static void ready_text(const struct rate_row *row, char text[2 * FIGURE_TEXT])
+{
+	const uint32_t most = 999999;
+	uint32_t active = row->active < most ? row->active : most;
+	uint32_t all = row->endpoints < most ? row->endpoints : most;
+
+	if (all < 10000)
+		snprintf(text, 2 * FIGURE_TEXT, "%u/%u", active, all);
+	else
+		snprintf(text, 2 * FIGURE_TEXT, "%uk/%uk", active / 1000, all / 1000);
 }
 
 void top_heading(const struct top_view *view, size_t width, char ret[FIT_TEXT])
@@ -177,7 +199,7 @@ void top_line(const struct top_view *view, const struct rate_row *row, size_t wi
 {
 	char started[FIGURE_TEXT] = "-", live[FIGURE_TEXT], p50[FIGURE_TEXT] = "-", p99[FIGURE_TEXT] = "-",
 	     failing[FIGURE_TEXT] = "-", failed[FIGURE_TEXT], ejected[FIGURE_TEXT];
-	char label[TOP_LABEL], cells[CELLS], ready[2 * FIGURE_TEXT], active[FIGURE_TEXT], all[FIGURE_TEXT];
+	char label[TOP_LABEL], cells[CELLS], ready[2 * FIGURE_TEXT];
 
 	if (row->known) {
 		figure_rate(row->started_s, started);
@@ -187,8 +209,7 @@ void top_line(const struct top_view *view, const struct rate_row *row, size_t wi
 		figure_time(row->p50_us, p50);
 		figure_time(row->p99_us, p99);
 	}
-	snprintf(ready, sizeof(ready), "%s/%s", figure_count(row->active, active),
-		 figure_count(row->endpoints, all));
+	ready_text(row, ready);
 	snprintf(cells, sizeof(cells), " %*s %5s %5s %5s %5s %6s %6s %5s", view->endpoints ? -MORE : MORE,
 		 view->endpoints ? health_name(row->health) : ready, started, figure_count(row->live, live),
 		 p50, p99, failing, figure_count(row->failed, failed), figure_count(row->ejected, ejected));
