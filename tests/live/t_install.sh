@@ -5,7 +5,7 @@
 # shellcheck source=odd.sh
 . "$LIVE/odd.sh"
 
-INSTALLED=$LAB/tmp/root
+INSTALLED=${LAB-}/tmp/root # listing the tests needs no lab
 
 installs() { make -s -C "$ROOT" install DESTDIR="$INSTALLED" PREFIX=/usr >/dev/null; }
 
