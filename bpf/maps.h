@@ -8,6 +8,7 @@
 #include "weft/interface.h"
 #include "weft/limits.h"
 #include "weft/reason.h"
+#include "weft/route.h"
 #include "weft/service.h"
 #include "weft/splice.h"
 #include "weft/state.h"
@@ -82,6 +83,14 @@ struct settings_map {
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct settings_row);
+};
+
+struct routes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ROUTES);
+	__type(key, struct route_key);
+	__type(value, struct route_row);
 };
 
 struct interfaces_map {
@@ -278,6 +287,7 @@ extern struct names_map names SEC(".maps");
 extern struct meta_map meta SEC(".maps");
 extern struct drains_map drains SEC(".maps");
 extern struct settings_map settings SEC(".maps");
+extern struct routes_map routes SEC(".maps");
 extern struct interfaces_map interfaces SEC(".maps");
 extern struct sources_map sources SEC(".maps");
 extern struct endpoint_state_map endpoint_state SEC(".maps");

@@ -17,7 +17,7 @@
  * Version of all shapes in include/weft. A weft binary refuses pinned maps of another version; any change of
  * a key, a value or the meaning of a field raises it.
  */
-#define WEFT_ABI 4u
+#define WEFT_ABI 5u
 
 /*
  * An address in network order; IPv4 stands as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2), so that one type, one key

@@ -17,6 +17,8 @@ enum limits {
 	NAME_SIZE = 256, /* with the closing NUL */
 	UDP_PAIRS = 8,	 /* services one unconnected UDP socket may talk to at a time */
 
+	MAX_ROUTES = 16384,  /* (route, parent) */
+	MAX_BACKENDS = 16,   /* of one route, as the Gateway API has it */
 	MAX_DRAINS = 65536,
 	EVENT_BYTES = 262144, /* of the ring buffer */
 	/* Of a service with more endpoints, so many are looked at to tell how many are available. */

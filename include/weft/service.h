@@ -57,7 +57,7 @@ struct service_row {
 	uint8_t syn_retransmits; /* the SYN's so many-th retransmission is a failure to connect; at least 1 */
 	uint8_t data_retransmits; /* time-outs in a row that are a failure of an open connection; at least 1 */
 	uint32_t connect_timeout_ms; /* what a connect may take in all; zero: as long as the socket would */
-	uint32_t reserved;	     /* zero */
+	uint32_t refuse; /* of 2^32 new connections so many are refused: a route's backends that are missing */
 };
 
 /* Map `slots`. Rows are written once, never updated, and deleted a grace period after their generation. */
