@@ -50,9 +50,9 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "get",
-		.words = "services|endpoints|interfaces|splices|pairs|stats [NAME]",
-		.summary = "Show what the kernel holds: services, endpoints, interfaces, splices or counters",
-		.details = "Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
+		.words = "services|endpoints|routes|interfaces|splices|pairs|stats [NAME]",
+		.summary = "Show what the kernel holds: services, endpoints, routes, interfaces, splices, counters",
+		.details = "Reads the pinned maps; no agent is needed. NAME shows one service or route (its name, or\n"
 			   "namespace/name), one interface or one counter. 'splices' are services with\n"
 			   "weft.dev/splice, what was handed over for them and what went through the stack, "
 			   "and\n"

@@ -9,6 +9,7 @@
 #include "cmd/fail.h"
 #include "cmd/full_name.h"
 #include "cmd/get_interfaces.h"
+#include "cmd/get_routes.h"
 #include "cmd/get_splices.h"
 #include "kern/load.h"
 #include "kern/splice.h"
@@ -301,6 +302,7 @@ static const struct {
 } kinds[] = {
 	{ "services", service_columns, ARRAY_LEN(service_columns), fill_services },
 	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), fill_endpoints },
+	{ "routes", route_columns, ROUTE_COLUMNS, fill_routes },
 	{ "interfaces", interface_columns, INTERFACE_COLUMNS, fill_interfaces },
 	{ "splices", splice_columns, SPLICE_COLUMNS, fill_splices },
 	{ "pairs", pair_columns, PAIR_COLUMNS, fill_pairs },
@@ -333,9 +335,8 @@ int cmd_get(const struct cli *cli)
 			return get(cli, i);
 	}
 	fprintf(stderr,
-		"weft get: there is no '%s' to get; there are services, endpoints, interfaces, splices, "
-		"pairs "
-		"and stats\n",
+		"weft get: there is no '%s' to get; there are services, endpoints, routes, interfaces, "
+		"splices, pairs and stats\n",
 		cli->words[0]);
 	return 2;
 }
