@@ -15,6 +15,7 @@ enum limits {
 	MAX_WEIGHT = 65535,
 
 	NAME_SIZE = 256, /* with the closing NUL */
+	VERSION_SIZE = 24, /* with the closing NUL */
 	UDP_PAIRS = 8,	 /* services one unconnected UDP socket may talk to at a time */
 
 	MAX_ROUTES = 16384,  /* (route, parent) */

@@ -151,6 +151,8 @@ struct meta_row {
 	uint32_t agent_pid; /* for messages; the lock is an flock() on the pin directory */
 	uint64_t next_endpoint;
 	uint64_t netns; /* number of the network namespace whose interfaces are attached to; zero: none yet */
+	uint64_t features; /* that the programs were loaded with: one bit each, in the order of user/kern/probe.h */
+	char version[VERSION_SIZE]; /* of the weft that loaded the programs, cut if need be */
 };
 
 _Static_assert(sizeof(struct service_key) == 24, "service_key");
@@ -162,4 +164,4 @@ _Static_assert(sizeof(struct member_key) == 16, "member_key");
 _Static_assert(sizeof(struct member_row) == 16, "member_row");
 _Static_assert(sizeof(struct drain_row) == 8, "drain_row");
 _Static_assert(sizeof(struct settings_row) == 64, "settings_row");
-_Static_assert(sizeof(struct meta_row) == 32, "meta_row");
+_Static_assert(sizeof(struct meta_row) == 64, "meta_row");

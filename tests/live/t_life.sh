@@ -363,7 +363,7 @@ life_bpftool() {
 		"[8080]" "ports of endpoints"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/names")" '"live/web"' "names"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/names")" '"node1"' "names"
-	matches "$(bpftool map dump pinned "$LAB_BPF/node1/meta")" '"abi": 3' "meta"
+	matches "$(bpftool map dump pinned "$LAB_BPF/node1/meta")" "\"abi\": $("$WEFT" version | awk '{ print $NF }')," "meta"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/stats")" '"connect_balanced": 0' "stats"
 	for row in services slots endpoints endpoint_index members names meta service_state affinity stats; do
 		bpftool map dump pinned "$LAB_BPF/node1/$row" >/dev/null || fail "map $row cannot be dumped"

@@ -24,7 +24,7 @@ static const struct {
 	{ 'c', "cgroup", "DIR", "cgroup of the pods (default: the kubepods* of this node)" },
 	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
 	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
-	{ 'w', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
+	{ 'X', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
 	{ 'I', "interfaces", "GLOB[,GLOB]",
 	  "interfaces to attach to (default: those that lead to pods, see above)" },
 	{ 'U', "uplink", "IFACE", "leads out of the node, is no pod's (default: that of the default route)" },
@@ -33,6 +33,8 @@ static const struct {
 	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
 	{ 'H', "no-headers", NULL, "no headings above a table" },
+	{ 'w', "watch", NULL, "go on: print what is added, modified or deleted, until interrupted" },
+	{ 'i', "interval", "SECONDS", "with --watch: look so often, 0.1 to 3600 (default 1)" },
 	{ 'W', "wait", NULL, "wait until no connection is left" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
@@ -40,7 +42,7 @@ static const struct {
 };
 
 /* Options with a short form. */
-static const char short_letters[] = "nAovh";
+static const char short_letters[] = "nAovhw";
 
 static int parse_format(const char *text, enum sheet_format *ret)
 {
@@ -71,6 +73,18 @@ static int parse_seconds(const char *text, int *ret)
 	return 0;
 }
 
+static int parse_interval(const char *text, int *ret_ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* Not a number is in no range. */
+	if (end == text || *end || !(seconds >= 0.1 && seconds <= 3600))
+		return -EINVAL;
+	*ret_ms = (int)(seconds * 1000);
+	return 0;
+}
+
 static int set_option(struct cli *cli, int letter, const char *value, struct why *why)
 {
 	switch (letter) {
@@ -86,7 +100,7 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'N':
 		cli->node = value;
 		break;
-	case 'w':
+	case 'X':
 		cli->without = value;
 		break;
 	case 'I':
@@ -112,6 +126,13 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		break;
 	case 'H':
 		cli->no_headers = true;
+		break;
+	case 'w':
+		cli->watch = true;
+		break;
+	case 'i':
+		if (parse_interval(value, &cli->interval_ms))
+			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
 		break;
 	case 'W':
 		cli->wait = true;
@@ -174,7 +195,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli 
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
 {
-	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "" };
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .interval_ms = 1000 };
 	struct option longs[ARRAY_LEN(options) + 1];
 	char shorts[2 * ARRAY_LEN(options) + 2];
 	int letter, error = 0;

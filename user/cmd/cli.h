@@ -20,6 +20,8 @@ struct cli {
 	struct pod_link_options links;
 	enum sheet_format output;
 	bool no_headers;
+	bool watch;
+	int interval_ms; /* of watching */
 	bool wait;
 	int timeout_s; /* zero: none */
 	bool verbose;

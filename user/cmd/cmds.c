@@ -19,7 +19,7 @@ const struct cmd cmds[] = {
 			   "without\n"
 			   "a gap. Nothing is balanced before services are there: 'weft agent' brings "
 			   "them.\n\n" POD_LINKS,
-		.options = "bcwIUF",
+		.options = "bcXIUF",
 		.run = cmd_load,
 	},
 	{
@@ -45,21 +45,24 @@ const struct cmd cmds[] = {
 			"or '-o json' prints them. A file that is wrong is named with line and field, and "
 			"its last\n"
 			"good state stands.\n\n" POD_LINKS,
-		.options = "bcsNwIUF",
+		.options = "bcsNXIUF",
 		.run = cmd_agent,
 	},
 	{
 		.name = "get",
-		.words = "services|endpoints|routes|interfaces|splices|pairs|stats [NAME]",
-		.summary = "Show what the kernel holds: services, endpoints, routes, interfaces, splices, counters",
+		.words = "services|endpoints|routes|interfaces|splices|pairs|stats|status [NAME]",
+		.summary = "Show services, endpoints, routes, interfaces, splices, counters or the status",
 		.details = "Reads the pinned maps; no agent is needed. NAME shows one service or route (its name, or\n"
 			   "namespace/name), one interface or one counter. 'splices' are services with\n"
 			   "weft.dev/splice, what was handed over for them and what went through the stack, "
 			   "and\n"
-			   "why; 'pairs' their open connections on this node.",
+			   "why; 'pairs' their open connections on this node. 'status' says what is loaded, whether "
+			   "an\n"
+			   "agent is at work, and how full the maps are; exit code 1: nothing is loaded.\n"
+			   "--watch goes on and prints rows that are added, modified or deleted.",
 		.min_words = 1,
 		.max_words = 2,
-		.options = "bnAoH",
+		.options = "bnAoHwi",
 		.run = cmd_get,
 	},
 	{
@@ -109,7 +112,7 @@ const struct cmd cmds[] = {
 		.summary = "Say what this kernel can do, and which feature is off and why",
 		.details = "Tries each feature of the kernel that weft uses. Exit code 1 if weft cannot run "
 			   "here.",
-		.options = "owH",
+		.options = "oXH",
 		.run = cmd_check,
 	},
 	{

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft get */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,17 +12,19 @@
 #include "cmd/get_interfaces.h"
 #include "cmd/get_routes.h"
 #include "cmd/get_splices.h"
+#include "cmd/get_status.h"
+#include "cmd/watch.h"
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "watch/health.h"
 #include "watch/list.h"
 
 static const struct column service_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
-	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
-	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
-	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
 	{ "ALGORITHM", "algorithm", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ENDPOINTS", "endpoints", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "AFFINITY", "affinity_seconds", CELL_NUMBER, COLUMN_WIDE },
@@ -41,11 +44,11 @@ static const struct column service_columns[] = {
 };
 
 static const struct column endpoint_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
-	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS },
-	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
-	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
-	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
 	{ "NODE", "node", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ZONE", "zone", CELL_TEXT, COLUMN_ALWAYS },
 	{ "WEIGHT", "weight", CELL_NUMBER, COLUMN_ALWAYS },
@@ -56,8 +59,8 @@ static const struct column endpoint_columns[] = {
 	{ "RESPONSE US", "response_us", CELL_NUMBER, COLUMN_WIDE },
 	{ "CONDITION", "state", CELL_TEXT, COLUMN_DATA },
 	{ "CHOSEN", "chosen", CELL_BOOL, COLUMN_WIDE },
-	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, COLUMN_WIDE },
-	{ "SERVICE PORT", "service_port", CELL_NUMBER, COLUMN_WIDE },
+	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, COLUMN_WIDE | COLUMN_KEY },
+	{ "SERVICE PORT", "service_port", CELL_NUMBER, COLUMN_WIDE | COLUMN_KEY },
 	{ "ID", "id", CELL_NUMBER, COLUMN_WIDE },
 	{ "FAILURES", "failures", CELL_NUMBER, COLUMN_DATA },
 	{ "EJECTIONS", "ejections", CELL_NUMBER, COLUMN_DATA },
@@ -78,7 +81,7 @@ static const struct column endpoint_columns[] = {
 };
 
 static const struct column stat_columns[] = {
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
 	{ "VALUE", "value", CELL_NUMBER, COLUMN_ALWAYS },
 };
 
@@ -307,22 +310,38 @@ static const struct {
 	{ "splices", splice_columns, SPLICE_COLUMNS, fill_splices },
 	{ "pairs", pair_columns, PAIR_COLUMNS, fill_pairs },
 	{ "stats", stat_columns, ARRAY_LEN(stat_columns), fill_stats },
+	{ "status", status_columns, STATUS_COLUMNS, fill_status },
 };
 
-static int get(const struct cli *cli, size_t kind)
+static int fill(const struct cli *cli, size_t kind, struct sheet **ret, struct why *why)
 {
 	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(kinds[kind].columns, kinds[kind].n_columns);
-	struct why why = { "" };
 	struct kern kern;
 	int error;
 
 	if (!sheet)
-		return 1;
-	error = kern_open(cli->bpffs, &why, &kern);
+		return -ENOMEM;
+	error = kern_open(cli->bpffs, why, &kern);
 	if (error)
-		return fail("get", error, &why);
-	error = kinds[kind].fill(cli, &kern, sheet, &why);
+		return error;
+	error = kinds[kind].fill(cli, &kern, sheet, why);
 	kern_close(&kern);
+	if (!error)
+		*ret = TAKE_PTR(sheet);
+	return error;
+}
+
+static int get(const struct cli *cli, size_t kind)
+{
+	_cleanup_(sheet_freep) struct sheet *sheet = NULL;
+	struct why why = { "" };
+	int error;
+
+	if (cli->watch) {
+		error = watch(cli, kind, fill, &why);
+		return error ? fail("get", error, &why) : 0;
+	}
+	error = fill(cli, kind, &sheet, &why);
 	if (!error)
 		error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
 	return error ? fail("get", error, &why) : 0;
@@ -336,7 +355,7 @@ int cmd_get(const struct cli *cli)
 	}
 	fprintf(stderr,
 		"weft get: there is no '%s' to get; there are services, endpoints, routes, interfaces, "
-		"splices, pairs and stats\n",
+		"splices, pairs, stats and status\n",
 		cli->words[0]);
 	return 2;
 }
