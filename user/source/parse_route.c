@@ -240,11 +240,11 @@ int parse_route(struct parsing *p)
 		error = parse_created(p);
 	if (!error)
 		error = parse_parents(p, &spec);
-	if (!error)
-		error = parse_rules(p, &spec);
+	if (error)
+		return error;
 	/* One that is attached to gateways alone is for others. */
-	p->skip = !error && !p->object->route.n_parents;
-	return error;
+	p->skip = !p->object->route.n_parents;
+	return p->skip ? 0 : parse_rules(p, &spec);
 }
 
 /* Of the list those that are about TCPRoutes, or Services; `ret` gets a text of each. */
