@@ -18,12 +18,12 @@ struct route_key {
 /* Is the route in force at its parent, and why not? */
 enum route_accepted {
 	ROUTE_ACCEPTED = 0,
-	ROUTE_NO_PARENT = 1,   /* there is no such service */
-	ROUTE_NO_PORT = 2,     /* the service has no such port of TCP */
-	ROUTE_LEFT_ALONE = 3,  /* the service is one that weft leaves alone */
-	ROUTE_CONSUMER = 4,    /* it is in another namespace than the service */
-	ROUTE_MANY_RULES = 5,  /* nothing says which connection is which rule's */
-	ROUTE_CONFLICTED = 6,  /* an older route has each of the ports */
+	ROUTE_NO_PARENT = 1,  /* there is no such service */
+	ROUTE_NO_PORT = 2,    /* the service has no such port of TCP */
+	ROUTE_LEFT_ALONE = 3, /* the service is one that weft leaves alone */
+	ROUTE_CONSUMER = 4,   /* it is in another namespace than the service */
+	ROUTE_MANY_RULES = 5, /* nothing says which connection is which rule's */
+	ROUTE_CONFLICTED = 6, /* an older route has each of the ports */
 };
 
 /* Does a backend exist, and may the route use it? */
@@ -46,9 +46,9 @@ struct route_backend {
 };
 
 struct route_row {
-	uint32_t winner;    /* key in `names`: the older route at one of the ports; zero: none */
-	uint16_t port;	    /* host order; zero: all of the service */
-	uint8_t accepted;   /* enum route_accepted */
+	uint32_t winner;  /* key in `names`: the older route at one of the ports; zero: none */
+	uint16_t port;	  /* host order; zero: all of the service */
+	uint8_t accepted; /* enum route_accepted */
 	uint8_t n_backends;
 	uint32_t reserved; /* zero */
 	struct route_backend backends[MAX_BACKENDS];

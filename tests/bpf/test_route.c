@@ -193,13 +193,12 @@ Test(route, share_is_refused)
 Test(route, who_has_an_endpoint_keeps_it_beside_a_share_that_is_refused)
 {
 	struct fixture f = fixture_open();
-	struct service_key key = put_simple(
-		&f, 2, (struct service_row){ .flags = SERVICE_AFFINITY, .affinity_s = 60 });
+	struct service_key key =
+		put_simple(&f, 2, (struct service_row){ .flags = SERVICE_AFFINITY, .affinity_s = 60 });
 	uint64_t endpoint = route(&f, &key, 1).endpoint;
 
 	put_simple(&f, 2,
-		   (struct service_row){
-			   .flags = SERVICE_AFFINITY, .affinity_s = 60, .refuse = UINT32_MAX });
+		   (struct service_row){ .flags = SERVICE_AFFINITY, .affinity_s = 60, .refuse = UINT32_MAX });
 	for (unsigned i = 0; i < 20; i++)
 		cr_assert_eq(route(&f, &key, 1).endpoint, endpoint);
 	cr_assert_eq(route(&f, &key, 2).verdict, REFUSE);

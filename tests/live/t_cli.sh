@@ -110,14 +110,14 @@ watch_end() {
 lines_are() { [ "$(jq -r '"\(.type) \(.object.address) \(.object.endpoints)"' "$LAB/tmp/$1" | tr '\n' ';')" = "$2" ]; }
 
 cli_watch() {
-	local four=10.96.0.70 six=fd00:96::46
+	local v4=10.96.0.70 v6=fd00:96::46
 	put_service web 70 "http/TCP/80/8080"
 	put_pods web a1
 	agent_up 1
 	watch_start json services web -o json
-	wait_for 5 lines_are json "ADDED $four 1;ADDED $six 1;" || fail "the first listing: $(<"$LAB/tmp/json")"
+	wait_for 5 lines_are json "ADDED $v4 1;ADDED $v6 1;" || fail "the first listing: $(<"$LAB/tmp/json")"
 	put_pods web a1 b1
-	wait_for 5 lines_are json "ADDED $four 1;ADDED $six 1;MODIFIED $four 2;MODIFIED $six 2;" ||
+	wait_for 5 lines_are json "ADDED $v4 1;ADDED $v6 1;MODIFIED $v4 2;MODIFIED $v6 2;" ||
 		fail "after a change: $(<"$LAB/tmp/json")"
 	watch_end
 	watch_start table services web

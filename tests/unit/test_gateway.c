@@ -17,7 +17,8 @@
 #define SLICE(namespace, service, endpoints)                                                                 \
 	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: " service             \
 	"-1\n  namespace: " namespace "\n  labels: {kubernetes.io/service-name: " service "}\n"              \
-	"addressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints: [" endpoints "]\n"
+				      "addressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints: "    \
+				      "[" endpoints "]\n"
 #define READY(address) "{addresses: [" address "]}, "
 #define ON(address, node) "{addresses: [" address "], nodeName: " node "}, "
 #define ROUTE(meta, parent, backends)                                                                        \
@@ -27,9 +28,8 @@
 #define PORTS "ports: [{name: http, port: 80}]"
 
 /* web with an endpoint of its own, and three backends of one, two and no endpoints. */
-static const char services[] =
-	SERVICE("web", "10.96.0.1, " PORTS) SLICE("default", "web", READY("10.0.0.1")) SERVICE(
-		"v1", "10.96.0.2, " PORTS) SLICE("default", "v1", READY("10.0.1.1"))
+static const char services[] = SERVICE("web", "10.96.0.1, " PORTS) SLICE("default", "web", READY("10.0.0.1"))
+	SERVICE("v1", "10.96.0.2, " PORTS) SLICE("default", "v1", READY("10.0.1.1"))
 		SERVICE("v2", "10.96.0.3, " PORTS) SLICE("default", "v2", READY("10.0.2.1") READY("10.0.2.2"))
 			SERVICE("none", "10.96.0.4, " PORTS) SERVICE("headless", "None, " PORTS);
 
@@ -124,7 +124,8 @@ Test(gateway, shares_by_weight)
 {
 	expect(ROUTE("name: r", "name: web, port: 80",
 		     "{name: v1, port: 80, weight: 80}, {name: v2, port: 80, weight: 20}"),
-	       "web", "10.0.1.1*8 10.0.2.1*1 10.0.2.2*1 refuse 0%", "r: Accepted [ResolvedRefs/1 ResolvedRefs/2]");
+	       "web", "10.0.1.1*8 10.0.2.1*1 10.0.2.2*1 refuse 0%",
+	       "r: Accepted [ResolvedRefs/1 ResolvedRefs/2]");
 }
 
 Test(gateway, all_ports_and_ports_by_name)
@@ -140,8 +141,10 @@ Test(gateway, all_ports_and_ports_by_name)
 Test(gateway, backends_that_cannot_be_used_are_refused)
 {
 	expect(ROUTE("name: r", "name: web",
-		     "{name: v1, port: 80, weight: 50}, {name: gone, port: 80, weight: 10}, {name: v1, port: 81, "
-		     "weight: 10}, {name: none, port: 80, weight: 10}, {name: headless, port: 80, weight: 10}, "
+		     "{name: v1, port: 80, weight: 50}, {name: gone, port: 80, weight: 10}, {name: v1, port: "
+		     "81, "
+		     "weight: 10}, {name: none, port: 80, weight: 10}, {name: headless, port: 80, weight: "
+		     "10}, "
 		     "{group: example.com, kind: Thing, name: a, weight: 10}"),
 	       "web", "10.0.1.1*1 refuse 50%",
 	       "r: Accepted [ResolvedRefs/1 BackendNotFound/0 BackendNotFound/0 ResolvedRefs/0 "
@@ -163,8 +166,8 @@ Test(gateway, parents_that_do_not_match)
 
 Test(gateway, routes_of_consumers_are_not_supported)
 {
-	expect(ROUTE("name: r, namespace: far", "name: web, namespace: default", "{name: v1, port: 80}"), "web",
-	       "10.0.0.1*1 refuse 0%", "r: UnsupportedValue [BackendNotFound/0]");
+	expect(ROUTE("name: r, namespace: far", "name: web, namespace: default", "{name: v1, port: 80}"),
+	       "web", "10.0.0.1*1 refuse 0%", "r: UnsupportedValue [BackendNotFound/0]");
 }
 
 Test(gateway, several_rules_are_not_supported)
@@ -203,8 +206,9 @@ Test(gateway, an_older_route_that_does_not_match_wins_nothing)
 Test(gateway, ports_are_shared_out_among_routes)
 {
 	struct model *model = world(
-		SERVICE("two", "10.96.0.9, ports: [{name: http, port: 80}, {name: https, port: 443}, {name: dns, "
-			       "port: 53, protocol: UDP}]")
+		SERVICE("two",
+			"10.96.0.9, ports: [{name: http, port: 80}, {name: https, port: 443}, {name: dns, "
+			"port: 53, protocol: UDP}]")
 			ROUTE("name: one, " CREATED("01"), "name: two, port: 443", "{name: v1, port: 80}")
 				ROUTE("name: all, " CREATED("02"), "name: two", "{name: v2, port: 80}"));
 	struct wants wants = build(model, "two");
@@ -244,11 +248,11 @@ Test(gateway, other_namespaces_have_to_grant_it)
 /* What a backend itself would not send this node's clients to, its share does not go to either. */
 Test(gateway, policies_of_a_backend_hold_for_its_share)
 {
-	struct model *model = world(
-		"---\napiVersion: v1\nkind: Service\nmetadata: {name: local}\n"
-		"spec: {clusterIP: 10.96.0.7, internalTrafficPolicy: Local, " PORTS "}\n" SLICE(
-			"default", "local", ON("10.0.4.1", "n1") ON("10.0.4.2", "n2"))
-			ROUTE("name: r", "name: web", "{name: local, port: 80}, {name: v2, port: 80}"));
+	struct model *model =
+		world("---\napiVersion: v1\nkind: Service\nmetadata: {name: local}\n"
+		      "spec: {clusterIP: 10.96.0.7, internalTrafficPolicy: Local, " PORTS
+		      "}\n" SLICE("default", "local", ON("10.0.4.1", "n1") ON("10.0.4.2", "n2"))
+			      ROUTE("name: r", "name: web", "{name: local, port: 80}, {name: v2, port: 80}"));
 	struct wants wants = build(model, "web");
 
 	assert_want(&wants.items[0], "10.0.2.1*1 10.0.2.2*1 10.0.4.1*2 refuse 0%");
@@ -295,7 +299,8 @@ static void clean(struct model *model)
 
 Test(gateway, parents_are_looked_at_again)
 {
-	static const char route[] = ROUTE("name: r", "name: web", "{name: v1, port: 80}, {name: v9, port: 80}");
+	static const char route[] =
+		ROUTE("name: r", "name: web", "{name: v1, port: 80}, {name: v9, port: 80}");
 	struct model *model = world(route);
 
 	clean(model);
@@ -378,8 +383,9 @@ Test(gateway, routes_are_explained)
 			 "Service a/v1 has no TCP port 80");
 	assert_explained((struct route_row){ .accepted = ROUTE_NO_PORT, .port = 81 },
 			 "Service a/web has no TCP port 81 that the route names");
-	assert_explained((struct route_row){ .accepted = ROUTE_NO_PARENT, .n_backends = 1, .backends = { gone } },
-			 "there is no Service a/web; there is no Service a/v1");
+	assert_explained(
+		(struct route_row){ .accepted = ROUTE_NO_PARENT, .n_backends = 1, .backends = { gone } },
+		"there is no Service a/web; there is no Service a/v1");
 	assert_explained((struct route_row){ .accepted = ROUTE_CONFLICTED, .winner = 1 },
 			 "TCPRoute a/old is older and decides of the same ports");
 	assert_explained((struct route_row){ .winner = 1 },

@@ -77,7 +77,8 @@ static void expect(enum sheet_format format, const struct line *first, const str
 
 Test(sheet_event, table)
 {
-	expect(SHEET_TABLE, LINES({ "web", 80, 1, "", 0 }, { "web", 443, 22, "", 0 }, { "dns", 53, 1, "", 0 }),
+	expect(SHEET_TABLE,
+	       LINES({ "web", 80, 1, "", 0 }, { "web", 443, 22, "", 0 }, { "dns", 53, 1, "", 0 }),
 	       LINES({ "web", 80, 1, "", 0 }, { "web", 443, 23, "", 0 }, { "longer", 1, 1, "", 0 },
 		     { "b", 2, 1, "", 0 }),
 	       "EVENT     NAME  PORT  COUNT\n"
@@ -121,6 +122,8 @@ Test(sheet_event, json_is_a_document_a_line)
 Test(sheet_event, yaml_is_a_document_each)
 {
 	expect(SHEET_YAML, LINES({ "a", 1, 1, "x", 0 }), NO_LINES,
-	       "---\ntype: ADDED\nobject:\n  name: \"a\"\n  port: 1\n  count: 1\n  note: \"x\"\n  hidden: 0\n",
-	       "---\ntype: DELETED\nobject:\n  name: \"a\"\n  port: 1\n  count: 1\n  note: \"x\"\n  hidden: 0\n");
+	       "---\ntype: ADDED\nobject:\n  name: \"a\"\n  port: 1\n  count: 1\n  note: \"x\"\n  hidden: "
+	       "0\n",
+	       "---\ntype: DELETED\nobject:\n  name: \"a\"\n  port: 1\n  count: 1\n  note: \"x\"\n  hidden: "
+	       "0\n");
 }

@@ -167,12 +167,9 @@ Test(split, weights)
 /* What each endpoint gets of all draws from the alias table, in 2^32 for each column. */
 Test(split, shares_in_the_slots_are_exact)
 {
-	static const struct row row = { "",
-					{ { 90, { 1, 2, 3 }, { 1, 1, 1 }, 0 }, { 10, { 4 }, { 5 }, 0 } },
-					2,
-					INT32_MAX,
-					"",
-					0 };
+	static const struct row row = { "", { { 90, { 1, 2, 3 }, { 1, 1, 1 }, 0 }, { 10, { 4 }, { 5 }, 0 } },
+					2,  INT32_MAX,
+					"", 0 };
 	static const uint64_t percent[] = { 30, 30, 30, 10 };
 	struct split split = combine(&row);
 	struct weighted weighted[4];

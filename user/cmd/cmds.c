@@ -52,11 +52,13 @@ const struct cmd cmds[] = {
 		.name = "get",
 		.words = "services|endpoints|routes|interfaces|splices|pairs|stats|status [NAME]",
 		.summary = "Show services, endpoints, routes, interfaces, splices, counters or the status",
-		.details = "Reads the pinned maps; no agent is needed. NAME shows one service or route (its name, or\n"
+		.details = "Reads the pinned maps; no agent is needed. NAME shows one service or route (its "
+			   "name, or\n"
 			   "namespace/name), one interface or one counter. 'splices' are services with\n"
 			   "weft.dev/splice, what was handed over for them and what went through the stack, "
 			   "and\n"
-			   "why; 'pairs' their open connections on this node. 'status' says what is loaded, whether "
+			   "why; 'pairs' their open connections on this node. 'status' says what is loaded, "
+			   "whether "
 			   "an\n"
 			   "agent is at work, and how full the maps are; exit code 1: nothing is loaded.\n"
 			   "--watch goes on and prints rows that are added, modified or deleted.",

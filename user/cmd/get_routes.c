@@ -44,9 +44,8 @@ static struct named_route name_route(const struct present *present, const struct
 	};
 
 	for (size_t i = 0; i < MAX_BACKENDS; i++)
-		route.backends[i] = i < entry->row.n_backends ?
-					    name_text(present, entry->row.backends[i].name) :
-					    "";
+		route.backends[i] =
+			i < entry->row.n_backends ? name_text(present, entry->row.backends[i].name) : "";
 	return route;
 }
 
@@ -147,8 +146,7 @@ int fill_routes(const struct cli *cli, struct kern *kern, struct sheet *sheet, s
 	if (!routes)
 		return -ENOMEM;
 	for (entry = listing.present->routes; entry; entry = entry->hh.next)
-		routes[count++] =
-			(struct sortable){ entry, name_text(listing.present, entry->key.route) };
+		routes[count++] = (struct sortable){ entry, name_text(listing.present, entry->key.route) };
 	if (count)
 		qsort(routes, count, sizeof(*routes), compare);
 	for (size_t i = 0; i < count; i++) {

@@ -81,7 +81,8 @@ static int add_splice(const struct filling *filling, const struct kern *kern)
 	int error = kern_splicing_read(kern, SPLICING_OFF, &off);
 
 	if (!error)
-		add(filling, "splice", off ? "off" : "on", 0, off ? "switched off on this node: 'weft splice on'" : "");
+		add(filling, "splice", off ? "off" : "on", 0,
+		    off ? "switched off on this node: 'weft splice on'" : "");
 	return error;
 }
 

@@ -303,7 +303,8 @@ bool sheet_emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t r
 static int print_yaml(const struct sheet *sheet, FILE *to)
 {
 	_cleanup_(yaml_emitter_delete) yaml_emitter_t emitter;
-	yaml_sequence_style_t style = sheet_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
+	yaml_sequence_style_t style =
+		sheet_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
 	yaml_event_t event;
 	bool fine;
 

@@ -6,9 +6,9 @@
 
 struct kern_status {
 	struct meta_row meta;
-	uint64_t loaded_s;   /* since 1970, when the programs in force were loaded; zero: not known */
-	bool attached;	     /* to a cgroup that is still there */
-	uint32_t at_work;    /* process id of the weft that holds the lock, as seen from here; zero: none */
+	uint64_t loaded_s; /* since 1970, when the programs in force were loaded; zero: not known */
+	bool attached;	   /* to a cgroup that is still there */
+	uint32_t at_work;  /* process id of the weft that holds the lock, as seen from here; zero: none */
 };
 
 /* Returns 0 or a negative errno with `why`. */

@@ -11,12 +11,12 @@
 struct entry {
 	struct object object;
 	struct claim *claim;
-	struct record *record;	      /* the service it is, or is a slice of; NULL if of none */
-	struct record **parents;      /* of a route: the services it is attached to ... */
-	struct record **targets;      /* ... and those it sends to; NULL for what is no service */
-	bool stale;		      /* the origin may not say it any more */
-	struct entry *next;	      /* of the origin */
-	struct entry *before, *after; /* of the claim */
+	struct record *record;			  /* the service it is, or is a slice of; NULL if of none */
+	struct record **parents;		  /* of a route: the services it is attached to ... */
+	struct record **targets;		  /* ... and those it sends to; NULL for what is no service */
+	bool stale;				  /* the origin may not say it any more */
+	struct entry *next;			  /* of the origin */
+	struct entry *before, *after;		  /* of the claim */
 	struct entry *grant_before, *grant_after; /* of the grants in force */
 };
 
@@ -64,7 +64,7 @@ struct model {
 	struct record *records;
 	struct record *dirty; /* oldest first */
 	struct entry *grants;
-	struct record *gone;  /* handed out by model_next_dirty(), to be freed at the next change */
+	struct record *gone; /* handed out by model_next_dirty(), to be freed at the next change */
 };
 
 /* Finds or makes it, and counts one more reference. Returns 0 or -ENOMEM. */

@@ -10,11 +10,8 @@
 #include "model/impl.h"
 
 static const char *const kind_names[] = {
-	[OBJECT_SERVICE] = "Service",
-	[OBJECT_SLICE] = "EndpointSlice",
-	[OBJECT_NODE] = "Node",
-	[OBJECT_ROUTE] = "TCPRoute",
-	[OBJECT_GRANT] = "ReferenceGrant",
+	[OBJECT_SERVICE] = "Service", [OBJECT_SLICE] = "EndpointSlice",	 [OBJECT_NODE] = "Node",
+	[OBJECT_ROUTE] = "TCPRoute",  [OBJECT_GRANT] = "ReferenceGrant",
 };
 
 /* "default/web", or "worker-1" for what has no namespace. */
@@ -61,7 +58,6 @@ static int claim_take(struct model *model, const struct object *object, struct c
 	*ret = claim;
 	return 0;
 }
-
 
 static void release_records(struct model *model, struct record ***records, size_t count)
 {

@@ -45,7 +45,8 @@ bool model_next_dirty(struct model *model, struct model_service *ret);
 void model_mark_all_dirty(struct model *model);
 
 /* One service by name; false if neither it nor a slice of it nor a route to it is there. */
-bool model_find(const struct model *model, const char *namespace, const char *name, struct model_service *ret);
+bool model_find(const struct model *model, const char *namespace, const char *name,
+		struct model_service *ret);
 
 /* Calls for every service there is, in order of namespace and name, until one call returns non-zero; returns
  * that, or 0. */

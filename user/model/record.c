@@ -137,8 +137,8 @@ static int compare_names(const struct object *a, const struct object *b)
 static int compare_age(const struct object *a, const struct object *b)
 {
 	bool a_known = *a->route.created, b_known = *b->route.created;
-	int order = a_known != b_known ? (int)b_known - (int)a_known
-				       : strcmp(a->route.created, b->route.created);
+	int order =
+		a_known != b_known ? (int)b_known - (int)a_known : strcmp(a->route.created, b->route.created);
 
 	return order ? order : compare_names(a, b);
 }
@@ -167,7 +167,8 @@ static void enter_route(struct entry *entry)
 	const struct route *route = &entry->object.route;
 
 	for (size_t i = 0; i < route->n_parents; i++)
-		list_add(entry->parents[i]->routes, &entry->parents[i]->n_routes, &entry->object, compare_age);
+		list_add(entry->parents[i]->routes, &entry->parents[i]->n_routes, &entry->object,
+			 compare_age);
 	for (size_t i = 0; i < route->n_targets; i++) {
 		if (entry->targets[i])
 			users_add(entry->targets[i], entry);

@@ -67,9 +67,9 @@ static int diff_route(struct present *present, struct plan *plan, const struct w
 		entry->row = row;
 		entry->wanted = true;
 		error = route_each_name(present, &key, &before, name_release);
-		return error || !memcmp(&before, &row, sizeof(row)) ?
-			       error :
-			       plan_put(plan, TABLE_ROUTES, &key, &row);
+		return error || !memcmp(&before, &row, sizeof(row))
+			       ? error
+			       : plan_put(plan, TABLE_ROUTES, &key, &row);
 	}
 	entry = route_insert(present, &key);
 	if (!entry)
@@ -109,7 +109,8 @@ int diff_routes(struct present *present, const char *name, const struct wants *w
 	return error;
 }
 
-static bool is_wanted(const struct present *present, const struct route_entry *entry, const struct wants *wants)
+static bool is_wanted(const struct present *present, const struct route_entry *entry,
+		      const struct wants *wants)
 {
 	for (size_t i = 0; i < wants->n_routes; i++) {
 		const struct object *route = wants->routes[i].route;

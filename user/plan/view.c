@@ -341,8 +341,8 @@ static int build_wants(const struct model_service *model, const struct vantage *
 			struct want *want = &wants->items[wants->count++];
 
 			want_init(service, &service->cluster_ips[i], port, want);
-			error = route ? fill_routed(want, route, vantage) :
-					fill_own(want, model, port, vantage);
+			error = route ? fill_routed(want, route, vantage)
+				      : fill_own(want, model, port, vantage);
 		}
 	}
 	return error;

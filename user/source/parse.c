@@ -16,7 +16,7 @@ static int parse_node(struct parsing *p);
 
 struct kind {
 	const char *name;
-	const char *const *apis; /* the versions that are read; ends with NULL */
+	const char *const *apis;	 /* the versions that are read; ends with NULL */
 	int (*parse)(struct parsing *p); /* NULL: a list */
 	const char *item;		 /* of a list: the kind of items that name none */
 	enum object_kind kind;
@@ -26,8 +26,8 @@ struct kind {
 
 static const char *const core_apis[] = { "v1", NULL };
 static const char *const discovery_apis[] = { "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1", NULL };
-static const char *const route_apis[] = { "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1alpha2",
-					  NULL };
+static const char *const route_apis[] = { "gateway.networking.k8s.io/v1",
+					  "gateway.networking.k8s.io/v1alpha2", NULL };
 static const char *const grant_apis[] = { "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1",
 					  "gateway.networking.k8s.io/v1alpha2", NULL };
 static const char annotation_prefix[] = "weft.dev/";
@@ -269,7 +269,10 @@ static int refuse_api(const struct field *api, const struct kind *kind)
 
 	for (size_t i = 0; kind->apis[i]; i++)
 		length += snprintf(text + length, sizeof(text) - length, "%s%s",
-				   !i ? "" : kind->apis[i + 1] ? ", " : " and ", kind->apis[i]);
+				   !i		       ? ""
+				   : kind->apis[i + 1] ? ", "
+						       : " and ",
+				   kind->apis[i]);
 	return field_refuse_value(api, "is not supported for %s (only %s)", kind->name, text);
 }
 

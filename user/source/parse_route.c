@@ -93,8 +93,7 @@ static int fill_parent(struct parsing *p, const struct field *field, const struc
 		error = field_number(&port_field, 1, UINT16_MAX, "a port", &port);
 	parent->port = (uint16_t)port;
 	if (!error)
-		error = field_copy(field,
-				   reference->namespace ? reference->namespace : p->object->namespace,
+		error = field_copy(field, reference->namespace ? reference->namespace : p->object->namespace,
 				   &parent->namespace);
 	if (!error)
 		error = field_copy(field, reference->name, &parent->name);
@@ -157,8 +156,7 @@ static int fill_target(struct parsing *p, const struct field *field, const struc
 	if (!error)
 		error = field_number(&weight_field, 0, MAX_ROUTE_WEIGHT, "a weight", &target->weight);
 	if (!error)
-		error = field_copy(field,
-				   reference->namespace ? reference->namespace : p->object->namespace,
+		error = field_copy(field, reference->namespace ? reference->namespace : p->object->namespace,
 				   &target->namespace);
 	if (!error)
 		error = field_copy(field, reference->name, &target->name);
@@ -248,7 +246,8 @@ int parse_route(struct parsing *p)
 }
 
 /* Of the list those that are about TCPRoutes, or Services; `ret` gets a text of each. */
-static int parse_grant_list(const struct field *spec, const char *key, bool from, char ***ret, size_t *ret_count)
+static int parse_grant_list(const struct field *spec, const char *key, bool from, char ***ret,
+			    size_t *ret_count)
 {
 	struct field list = field_member(spec, key);
 	yyjson_arr_iter items;
@@ -268,8 +267,8 @@ static int parse_grant_list(const struct field *spec, const char *key, bool from
 		error = parse_reference(&item, "", "", &reference);
 		if (error)
 			break;
-		meant = from ? !strcmp(reference.group, gateway_group) && !strcmp(reference.kind, "TCPRoute") &&
-				       reference.namespace
+		meant = from ? !strcmp(reference.group, gateway_group) &&
+					!strcmp(reference.kind, "TCPRoute") && reference.namespace
 			     : is_service(&reference);
 		if (!meant)
 			continue;

@@ -89,7 +89,8 @@ static int parse_hints(const struct field *list, enum name_rule rule, char ***re
 }
 
 /* v1beta1 has labels of the node in place of `zone` and, before Kubernetes 1.20, of `nodeName`. */
-static int parse_label_of_node(const struct field *field, const char *label, enum name_rule rule, const char **ret)
+static int parse_label_of_node(const struct field *field, const char *label, enum name_rule rule,
+			       const char **ret)
 {
 	struct field topology = field_member(field, "topology");
 	struct field text = field_member(&topology, label);

@@ -88,9 +88,9 @@ static void explain_backend(const struct named_route *route, size_t i, FILE *to)
 {
 	const struct route_backend *backend = &route->row->backends[i];
 	const char *name = route->backends[i];
-	const char *refused = route->row->accepted == ROUTE_ACCEPTED && backend->weight ?
-				      ": its share of connections is refused" :
-				      "";
+	const char *refused = route->row->accepted == ROUTE_ACCEPTED && backend->weight
+				      ? ": its share of connections is refused"
+				      : "";
 
 	switch ((enum backend_resolved)backend->resolved) {
 	case BACKEND_RESOLVED:
