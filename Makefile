@@ -26,7 +26,7 @@ LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
 WARN = -Wall -Wextra $(if $(SANITIZE),,-Werror)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude -Iuser -I$(O) $(LIB_CFLAGS) -MMD -MP
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude -Iuser -Ibpf -I$(O) $(LIB_CFLAGS) -MMD -MP
 # The kernel's user headers of this machine stand behind all others: clang does not know them for bpf.
 BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) $(WARN) -Ivmlinux -Iinclude -Ibpf \
 	     -Itests/bpf -idirafter /usr/include/$(MULTIARCH) -MMD -MP
@@ -40,6 +40,7 @@ BPF_TEST_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard tests/b
 KERNEL_BINS := $(patsubst tests/kernels/%.c,$(O)/kernels/%,$(wildcard tests/kernels/*.c))
 LIVE_BINS := $(patsubst tests/live/%.c,$(O)/live/%,$(wildcard tests/live/*.c))
 BATTERY_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/live/battery/*.c))
+STRESS_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/live/stress/*.c))
 
 ifeq ($(V),0)
 Q := @
@@ -50,7 +51,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests test asan check format install uninstall clean help
+.PHONY: all tests test asan fuzz check format man install uninstall deb clean help
 
 all: $(O)/weft ## the weft binary (default)
 
@@ -104,7 +105,7 @@ $(O)/libweft.a: $(LIB_OBJS)
 
 $(O)/weft: $(O)/user/main.o $(O)/libweft.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib/weft' -o $@ $^ $(LIB_LIBS)
 
 $(O)/unit: $(UNIT_OBJS) $(O)/libweft.a
 	$(call say,LD,$@)
@@ -115,6 +116,7 @@ $(O)/bpf_tests: $(BPF_TEST_OBJS) $(O)/libweft.a
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion -lpthread -lm
 
 $(O)/live/battery: $(BATTERY_OBJS)
+$(O)/live/stress: $(STRESS_OBJS)
 
 $(O)/live/%: $(O)/tests/live/%.o $(O)/libweft.a
 	$(call say,LD,$@)
@@ -147,17 +149,54 @@ test: ## every test tier (as root)
 asan: ## the unit tests with address and undefined-behaviour sanitizers, in build/asan
 	$(MAKE) O=$(O)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' $(O)/asan/unit
 
+# libFuzzer is clang's. The modules once more, with its eyes in them; the targets beside them.
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+fuzz: ## the fuzzers, in build/fuzz; tests/fuzz/run.sh runs them
+	$(MAKE) O=$(O)/fuzz CC=$(CLANG) SANITIZE=fuzzer-no-link,address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=undefined' \
+		$(FUZZ_BINS)
+
+$(patsubst tests/fuzz/%.c,$(O)/%,$(wildcard tests/fuzz/*.c)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libweft.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LIBS)
+
 check: ## formatting, layering, limits, shell and static analysis
 	scripts/check.sh
 
 format: ## format all C files
 	scripts/check.sh --format
 
-install: $(O)/weft ## into $(DESTDIR)$(PREFIX)/sbin
-	install -D -m 0755 $(O)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+SHARE = $(DESTDIR)$(PREFIX)/share
+SYSTEMD ?= $(PREFIX)/lib/systemd/system
+# The binary knows its own commands; it is asked once, as it was built for this machine.
+BASH_COMPLETION = $(SHARE)/bash-completion/completions/weft
+ZSH_COMPLETION = $(SHARE)/zsh/vendor-completions/_weft
+DEFAULTS = $(DESTDIR)/etc/default/weft
+MAN_PAGES := $(patsubst scripts/install/%.scd,%,$(wildcard scripts/install/*.scd))
 
-uninstall: ## what install put there
-	rm -f $(DESTDIR)$(PREFIX)/sbin/weft
+$(O)/man/%: scripts/install/%.scd
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+man: $(MAN_PAGES:%=$(O)/man/%) ## the man pages, in build/man
+
+install: $(O)/weft man ## DESTDIR= PREFIX=/usr/local: binary, man pages, completion, service
+	install -D -m 0755 $(O)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+	for page in $(MAN_PAGES); do install -D -m 0644 $(O)/man/$$page $(SHARE)/man/man$${page##*.}/$$page; done
+	install -d $(dir $(BASH_COMPLETION)) $(dir $(ZSH_COMPLETION)) $(DESTDIR)$(SYSTEMD)
+	$(O)/weft completion bash > $(BASH_COMPLETION)
+	$(O)/weft completion zsh > $(ZSH_COMPLETION)
+	sed 's|@SBIN@|$(PREFIX)/sbin|' scripts/install/weft.service > $(DESTDIR)$(SYSTEMD)/weft.service
+	chmod 0644 $(BASH_COMPLETION) $(ZSH_COMPLETION) $(DESTDIR)$(SYSTEMD)/weft.service
+	test -e $(DEFAULTS) || install -D -m 0644 scripts/install/weft.default $(DEFAULTS)
+
+uninstall: ## what install put there, but for what may have been changed: /etc
+	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(SYSTEMD)/weft.service $(BASH_COMPLETION) $(ZSH_COMPLETION)
+	for page in $(MAN_PAGES); do rm -f $(SHARE)/man/man$${page##*.}/$$page; done
+
+deb: $(O)/weft man ## a Debian package, in build
+	scripts/install/deb.sh '$(VERSION)' $(O)
 
 clean: ## remove what was built
 	rm -rf $(O)

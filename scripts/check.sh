@@ -66,7 +66,7 @@ analysis() {
 		xargs -0 cppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
 			--suppress=missingIncludeSystem --suppress=nullPointerArithmeticRedundantCheck \
 			--suppress=va_list_usedBeforeStarted --suppress=memleak --suppress=memleakOnRealloc \
-			--suppress=resourceLeak --include="$macros" -Iinclude -Iuser || status=$?
+			--suppress=resourceLeak --include="$macros" -Iinclude -Iuser -Ibpf || status=$?
 	rm -f "$macros"
 	return "$status"
 }

@@ -231,6 +231,10 @@ show_load() {
 	holds "no request failed" clean "$REPORT"
 	holds "by chance the slow one got its quarter of requests" [ "$(share "$dice" slow)" -ge 15 ]
 	holds "by response time hardly any" [ "$(share "$REPORT" slow)" -le 5 ]
+	tell "weft explain: why"
+	ns_run node1 "$WEFT" explain "$(pod_ip4 client)" "shop/cart:80" --bpffs "$LAB_BPF/node1" >"$LAB/tmp/explained"
+	shown <"$LAB/tmp/explained"
+	holds "it names each of the four endpoints" [ "$(grep -c 10.244 "$LAB/tmp/explained")" -ge 4 ]
 }
 
 # Keep-alive connections to the pod next door.

@@ -9,6 +9,7 @@ PACKAGES=(
 	bpftool libbpf-dev libelf-dev zlib1g-dev
 	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev
 	libcriterion-dev shellcheck cppcheck
+	scdoc man-db dpkg-dev debootstrap zsh systemd libclang-rt-dev
 	iproute2 jq procps util-linux python3
 )
 # What the live tests talk to. They start their own: those of the system stay off.

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 VERSIONS=(5.10 6.1 6.12 7.3)
 CACHE=${WEFT_KERNELS:-/var/cache/weft/kernels}
 # Seconds for a whole machine; software emulation is slow.
-PATIENCE=${PATIENCE:-1500}
+PATIENCE=${PATIENCE:-1800}
 INSNS=tests/kernels/insns.txt
 LIST=tests/kernels/list
 

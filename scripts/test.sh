@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 TIERS=(check unit asan bpf live)
 # Not by default: they take long.
-SLOW_TIERS=(kernels)
+SLOW_TIERS=(fuzz package kernels soak)
 JOBS=$(nproc)
 V=${V:-0}
 
@@ -23,6 +23,9 @@ usage() {
 
 		and, only if it is named, because it takes minutes:
 		  kernels  the build on kernels 6.1 and 7.3 in virtual machines, and their driver
+		  fuzz     inputs that libFuzzer thinks up, SECONDS_EACH (15) for every parser
+		  package  the Debian package in a fresh system: installed, upgraded, removed
+		  soak     the splice under SOAK_CONNECTIONS (1000000) connections, each byte of which is looked at
 
 		Then it looks whether anything was left behind. V=1 shows everything that a tier prints.
 	END
@@ -90,6 +93,12 @@ run_kernels() {
 	return "$status"
 }
 
+# Says on the terminal how far it is.
+run_soak() {
+	SOAK_CONNECTIONS=${SOAK_CONNECTIONS:-1000000} SOAK_PROGRESS=3 TEST_SECONDS=${SOAK_SECONDS:-14400} \
+		tests/live/run.sh 'soak/*'
+}
+
 run_tier() {
 	case $1 in
 	check) scripts/check.sh ;;
@@ -100,8 +109,11 @@ run_tier() {
 			ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 criterion build/asan/unit
 		;;
 	bpf) make -s "-j$JOBS" build/bpf_tests && criterion build/bpf_tests ;;
-	live) make -s "-j$JOBS" all tests && tests/live/run.sh ;;
+	live) make -s "-j$JOBS" all tests && SOAK_CONNECTIONS='' tests/live/run.sh ;;
 	kernels) run_kernels ;;
+	fuzz) make -s "-j$JOBS" fuzz && tests/fuzz/run.sh ;;
+	package) make -s "-j$JOBS" all && tests/package/run.sh ;;
+	soak) make -s "-j$JOBS" all tests && run_soak ;;
 	esac
 }
 
@@ -188,7 +200,7 @@ take_inventory "$work/before"
 for tier in "${tiers[@]}"; do
 	echo "== $tier"
 	status=0
-	run_tier "$tier" >"$work/log" 2>&1 </dev/null || status=$?
+	run_tier "$tier" 3>&1 >"$work/log" 2>&1 </dev/null || status=$?
 	count "$tier" "$work/log" "$status"
 done
 status=0

@@ -133,6 +133,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 write_seq;
 	__u8 repair : 1;
+	__u8 syn_data : 1;
 	__u8 recvmsg_inq : 1;
 	bool is_mptcp;
 	__u64 bytes_sent;

@@ -218,13 +218,14 @@ full:
 	return -E2BIG;
 }
 
+/* With bytes in the SYN (Fast Open) the server is established first, and finds no call. */
 static inline bool splice_client_is_fit(struct bpf_sock *sk, const struct sock_state *sock)
 {
 	struct splice_end *end = bpf_sk_storage_get(&splice_ends, sk, NULL, 0);
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
 	return end && tcp && !(sock->moved & MOVED_AWAY) && socket_is_plain(tcp) &&
-	       socket_descriptor(tcp) == DESCRIPTOR_RETURNS &&
+	       !BPF_CORE_READ_BITFIELD(tcp, syn_data) && socket_descriptor(tcp) == DESCRIPTOR_RETURNS &&
 	       program_verdict(&end->program) != PROGRAM_BLOCKS;
 }
 

@@ -5,13 +5,6 @@
 #include "lib/health.h"
 #include "lib/pick.h"
 
-enum {
-	/* With a tenth of the endpoints out, one pick in 100,000 needs more. */
-	MAX_DRAWS = 5,
-	/* Then the list is walked for so long. */
-	MAX_WALK = 128,
-};
-
 /*
  * Global functions: the verifier looks at each once, not on every road and at every turn that leads there. Only
  * numbers go in and out of them, so a view is packed into three and a pick into one.
@@ -39,12 +32,6 @@ enum {
 	PACK_FITNESS_BITS = 8,
 };
 
-/* Who may have a connection although nobody should, as the service has too little else. */
-enum tolerance {
-	TOLERATE_EJECTED = 1u << 0,
-	TOLERATE_DRAINED = 1u << 1,
-};
-
 struct pick {
 	uint64_t endpoint; /* zero: the slots of this generation are gone */
 	enum fitness fitness;
@@ -67,19 +54,10 @@ static inline struct endpoint_state *balance_state(uint64_t endpoint)
 	return bpf_map_lookup_elem(&endpoint_state, &endpoint);
 }
 
-static inline enum fitness balance_tolerate(enum fitness fitness, uint32_t tolerance)
-{
-	if (fitness == UNFIT_EJECTED && tolerance & TOLERATE_EJECTED)
-		return FIT_PANIC;
-	if (fitness == UNFIT_DRAINED && tolerance & TOLERATE_DRAINED)
-		return FIT_LAST;
-	return fitness;
-}
-
 /* May this connection have the endpoint? If not, `met` notes it. */
 static inline enum fitness balance_fitness(uint64_t endpoint, uint32_t tolerance, uint32_t *met)
 {
-	enum fitness fitness = balance_tolerate(weft_fitness(endpoint), tolerance);
+	enum fitness fitness = eject_tolerate(weft_fitness(endpoint), tolerance);
 
 	if (fitness == UNFIT_EJECTED)
 		*met |= TOLERATE_EJECTED;
@@ -243,11 +221,7 @@ static __attribute__((noinline)) uint32_t balance_tolerance(uint64_t list, uint6
 
 	census_take(PACKED_ID(list), PACKED_GENERATION(list), PACKED_ENDPOINTS(size), PACKED_ALGORITHM(how),
 		    &census);
-	if (census.listed == census.drained)
-		return TOLERATE_DRAINED;
-	if (eject_is_panic(census.listed - census.drained, census.available, PACKED_PANIC(how)))
-		return TOLERATE_EJECTED;
-	return 0;
+	return eject_tolerance(census.listed, census.available, census.drained, PACKED_PANIC(how));
 }
 
 static __attribute__((noinline)) void balance_note(uint64_t list, uint64_t how, const struct pick *pick)
@@ -289,7 +263,7 @@ static inline void balance_choose(uint64_t list, uint64_t size, uint64_t how, st
 			again = tolerance & ret->met && is_of_two(size, how);
 			if (again)
 				continue;
-			ret->fitness = balance_tolerate(ret->fitness, tolerance);
+			ret->fitness = eject_tolerate(ret->fitness, tolerance);
 			ret->met &= ~tolerance;
 		}
 		if (ret->met & TOLERATE_EJECTED)

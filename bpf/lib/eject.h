@@ -97,3 +97,27 @@ static inline bool eject_is_panic(uint32_t usable, uint32_t available, uint32_t 
 {
 	return !available || (uint64_t)available * 100 < (uint64_t)percent * usable;
 }
+
+/* Who may have a connection although nobody should, as the service has too little else. */
+enum tolerance {
+	TOLERATE_EJECTED = 1u << 0,
+	TOLERATE_DRAINED = 1u << 1,
+};
+
+/* Of `listed` endpoints, `available` are neither ejected nor drained. */
+static inline uint32_t eject_tolerance(uint32_t listed, uint32_t available, uint32_t drained,
+				       uint32_t panic_percent)
+{
+	if (listed == drained)
+		return TOLERATE_DRAINED;
+	return eject_is_panic(listed - drained, available, panic_percent) ? TOLERATE_EJECTED : 0;
+}
+
+static inline enum fitness eject_tolerate(enum fitness fitness, uint32_t tolerance)
+{
+	if (fitness == UNFIT_EJECTED && tolerance & TOLERATE_EJECTED)
+		return FIT_PANIC;
+	if (fitness == UNFIT_DRAINED && tolerance & TOLERATE_DRAINED)
+		return FIT_LAST;
+	return fitness;
+}

@@ -20,6 +20,15 @@ static inline uint64_t splice_policy(void)
 	return policy ? *policy : 0;
 }
 
+/* Zero: as is best. */
+static inline uint64_t splice_window(void)
+{
+	uint32_t word = SPLICING_WINDOW;
+	uint64_t *window = bpf_map_lookup_elem(&splicing, &word);
+
+	return window ? *window : 0;
+}
+
 /*
  * Does the service want it, on this kernel? The row is read where it lies: if it turns into another one's between the
  * two fields, one message goes the other way, which is right in either case.

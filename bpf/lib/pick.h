@@ -6,6 +6,13 @@
 #include "weft/service.h"
 #include "weft/state.h"
 
+enum {
+	/* With a tenth of the endpoints out, one pick in 100,000 needs more. */
+	MAX_DRAWS = 5,
+	/* Then the list is walked for so long. */
+	MAX_WALK = 128,
+};
+
 /* A column of the table, each as likely as the next; `random` is 32 even bits, count not zero. */
 static inline uint32_t pick_column(uint32_t count, uint32_t random)
 {

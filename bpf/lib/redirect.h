@@ -18,12 +18,12 @@ enum {
 	/* So often that, where several threads send at the same time. */
 	REDIRECT_CROWD = 4,
 	/*
-	 * How a direction goes is looked at after so many bytes or messages of it, and believed after so many looks in a
+	 * How a direction goes is looked at after so many messages of it, or the bytes of so many, and believed after so many looks in a
 	 * row. TCP's buffers hold some megabytes: once one message goes through the stack, all that they take follows
 	 * it, and says little.
 	 */
-	REDIRECT_WINDOW_BYTES = 16 * 1024 * 1024,
 	REDIRECT_WINDOW = 4096,
+	REDIRECT_WINDOW_MESSAGE = 4096,
 	REDIRECT_WINDOWS = 8,
 	/* TCP puts small writes together: a stream of these is worth less to keep. */
 	REDIRECT_SMALL = 4096,
@@ -195,8 +195,11 @@ static inline void redirect_watches(struct splice_end *end, struct splice_pair *
 		.contended = half->contended - half->seen.contended,
 	};
 	uint64_t answers = other - half->seen_other;
+	uint64_t most = splice_window();
 
-	if (window.messages < REDIRECT_WINDOW && window.bytes < REDIRECT_WINDOW_BYTES)
+	if (!most)
+		most = REDIRECT_WINDOW;
+	if (window.messages < most && window.bytes < most * REDIRECT_WINDOW_MESSAGE)
 		return;
 	half->seen.messages += window.messages;
 	half->seen.bytes += window.bytes;

@@ -33,6 +33,8 @@ enum splicing {
 		1, /* nonzero: nothing is spliced; written by hand (weft splice off), and by the unload */
 	SPLICING_POLICY =
 		2, /* counts changes of policy: what was admitted before one goes through the stack */
+	SPLICING_WINDOW =
+		3, /* after so many messages it is looked at how a direction goes; zero: as is best; by hand */
 	SPLICING_COUNT,
 };
 

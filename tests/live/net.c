@@ -29,10 +29,12 @@ static const char usage[] =
 	"           bind=A/P connect=A/P unspec peer ask send=A/P recv mmsg=A/P/COUNT nonblock wait\n"
 	"           fastopen=A/P (connects with a byte of data in the SYN, where the server takes it)\n"
 	"           socket (a new one)  within=MS (was the last step quick?)  pause (until a line on stdin)\n"
-	"       net load [-u] [-c COUNT] [-d SECONDS] [-r RATE] [-a PREFIX,...] KIND ADDRESS/PORT\n"
+	"       net load [-u] [-q] [-c COUNT] [-d SECONDS] [-r RATE] [-a PREFIX,...] KIND ADDRESS/PORT\n"
 	"         asks over a new socket each time, until COUNT, SECONDS or SIGTERM, and prints a line of "
 	"JSON;\n"
-	"         an answer that begins with none of the prefixes is misdirected; -u: UDP without connect()\n"
+	"         an answer that begins with none of the prefixes is misdirected; -u: UDP without "
+	"connect();\n"
+	"         -q: connects and asks nothing\n"
 	"       net turn FROM TO KIND ADDRESS/PORT NAME\n"
 	"         renames file FROM to TO and prints the microseconds until NAME answers\n"
 	"       KIND is tcp4, tcp6, tcpm (IPv4 by an IPv6 socket), udp4, udp6 or udpm\n";
@@ -339,7 +341,7 @@ struct tally {
 struct load {
 	const struct kind *kind;
 	struct place to;
-	bool unconnected;
+	bool unconnected, quiet;
 	uint64_t count, rate, seconds;
 	char *allowed[MAX_ALLOWED];
 	int n_allowed;
@@ -396,7 +398,8 @@ static int exchange(const struct load *load, char name[NAME_LENGTH])
 			error = receive(fd, name, NULL);
 	} else {
 		error = check(connect(fd, &load->to.any, load->to.length));
-		if (!error)
+		*name = '\0';
+		if (!error && !load->quiet)
 			error = ask(fd, name);
 	}
 	close(fd);
@@ -481,9 +484,11 @@ static int load_main(int argc, char **argv)
 	struct load load = { .seconds = MAX_SECONDS };
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+uc:d:r:a:")) >= 0) {
+	while ((letter = getopt(argc, argv, "+uqc:d:r:a:")) >= 0) {
 		if (letter == 'u')
 			load.unconnected = true;
+		else if (letter == 'q')
+			load.quiet = true;
 		else if (letter == 'c')
 			load.count = strtoull(optarg, NULL, 10);
 		else if (letter == 'd')

@@ -212,7 +212,9 @@ inside() {
 	cp "$ROOT/build/live/exchange" "$LAB/bin/exchange"
 	cp "$ROOT/build/live/echo" "$LAB/bin/echo"
 	cp "$ROOT/build/live/battery" "$LAB/bin/battery"
+	cp "$ROOT/build/live/stress" "$LAB/bin/stress"
 	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve ECHO=$LAB/bin/echo BATTERY=$LAB/bin/battery
+	export STRESS=$LAB/bin/stress
 	build_lab
 	collect
 	if [ "${SHELL-}" = 1 ]; then

@@ -104,6 +104,20 @@ Test(cli, drain_waits_with_a_limit)
 	cr_assert(parse("undrain --wait 10.0.0.1", &cli, &why));
 }
 
+Test(cli, explain_takes_a_client_and_a_service)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("explain shop/web-1 shop/cart:80", &cli, &why), "%s", why.text);
+	cr_assert_str_eq(cli.words[0], "shop/web-1");
+	cr_assert_str_eq(cli.words[1], "shop/cart:80");
+	cr_assert_str_eq(cli.pods, "/var/log/pods");
+	cr_assert(!parse("explain --pods /p -o json 1 10.0.0.1:80/udp", &cli, &why), "%s", why.text);
+	cr_assert_str_eq(cli.pods, "/p");
+	cr_assert_eq(cli.output, SHEET_JSON);
+}
+
 Test(cli, help_needs_no_words)
 {
 	struct why why = { "" };
@@ -129,6 +143,9 @@ ParameterizedTestParameters(cli, refusals)
 		{ "load --source file:/x", "unknown option '--source'" },
 		{ "unload --interfaces x", "unknown option '--interfaces'" },
 		{ "load --uplink", "option '--uplink' needs a value" },
+		{ "explain 1", "an argument is missing: CLIENT SERVICE:PORT" },
+		{ "explain 1 a/b:1 more", "unexpected argument 'more'" },
+		{ "get services --pods /p", "unknown option '--pods'" },
 		{ "load now", "unexpected argument 'now'" },
 		{ "agent --bpffs", "option '--bpffs' needs a value" },
 		{ "version --frobnicate", "unknown option '--frobnicate'" },

@@ -170,3 +170,75 @@ Test(sheet, lists)
 		cr_assert_str_eq(text, cases[i].expected, "prints\n%s\nnot\n%s", text, cases[i].expected);
 	}
 }
+
+static struct sheet *ports(const char *const (*rows)[3])
+{
+	struct sheet *sheet = sheet_new(columns, ARRAY_LEN(columns));
+
+	for (size_t i = 0; rows[i][0]; i++) {
+		sheet_text(sheet, rows[i][0]);
+		sheet_number(sheet, strtoull(rows[i][1], NULL, 10));
+		sheet_bool(sheet, *rows[i][2] == 'y');
+	}
+	return sheet;
+}
+
+static const char *const nothing[][3] = { { NULL } };
+static const char *const some[][3] = {
+	{ "web", "80", "y" }, { "api", "1", "y" }, { "db", "5", "y" }, { NULL }
+};
+static const char *const others[][3] = {
+	{ "db", "5", "n" }, { "new", "7", "y" }, { "web", "81", "y" }, { NULL }
+};
+static const char *const twice[][3] = { { "a", "1", "y" }, { "a", "2", "y" }, { NULL } };
+static const char *const once[][3] = { { "a", "2", "y" }, { NULL } };
+
+static void assert_changes(const char *const (*before)[3], const char *const (*now)[3],
+			   enum sheet_format format, bool headers, const char *expected)
+{
+	_cleanup_(sheet_freep) struct sheet *old = before ? ports(before) : NULL, *new = ports(now);
+	_cleanup_(freep) char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	cr_assert(!sheet_print_changes(old, new, 1, format, headers, to));
+	fclose(to);
+	cr_assert_str_eq(text, expected, "prints\n%s\nnot\n%s", text, expected);
+}
+
+Test(sheet, changes_begin_with_all)
+{
+	assert_changes(NULL, some, SHEET_TABLE, true,
+		       "EVENT  NAME  PORT\nADDED  api      1\nADDED  db       5\nADDED  web     80\n");
+	assert_changes(NULL, nothing, SHEET_TABLE, true, "EVENT  NAME  PORT\n");
+}
+
+Test(sheet, changes_of_what_is_shown)
+{
+	assert_changes(some, some, SHEET_TABLE, false, "");
+	assert_changes(some, others, SHEET_TABLE, false,
+		       "DELETED   api      1\nADDED     new      7\nMODIFIED  web     81\n");
+	/* This column is not shown above. */
+	assert_changes(some, others, SHEET_WIDE, false,
+		       "DELETED   api      1  yes\nMODIFIED  db       5  no\nADDED     new      7  yes\n"
+		       "MODIFIED  web     81  yes\n");
+}
+
+Test(sheet, changes_as_json_lines)
+{
+	assert_changes(some, others, SHEET_JSON, false,
+		       "{\"event\":\"DELETED\",\"name\":\"api\",\"port\":1,\"open\":true}\n"
+		       "{\"event\":\"MODIFIED\",\"name\":\"db\",\"port\":5,\"open\":false}\n"
+		       "{\"event\":\"ADDED\",\"name\":\"new\",\"port\":7,\"open\":true}\n"
+		       "{\"event\":\"MODIFIED\",\"name\":\"web\",\"port\":81,\"open\":true}\n");
+	assert_changes(some, nothing, SHEET_YAML, false,
+		       "---\n- event: \"DELETED\"\n  name: \"api\"\n  port: 1\n  open: true\n"
+		       "- event: \"DELETED\"\n  name: \"db\"\n  port: 5\n  open: true\n"
+		       "- event: \"DELETED\"\n  name: \"web\"\n  port: 80\n  open: true\n");
+}
+
+/* One of two of the same key went: it is said of one of them. */
+Test(sheet, changes_of_rows_with_the_same_key)
+{
+	assert_changes(once, twice, SHEET_TABLE, false, "MODIFIED  a        1\nADDED     a        2\n");
+}

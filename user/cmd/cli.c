@@ -14,6 +14,8 @@ enum {
 	MAX_TIMEOUT_S = 86400,
 };
 
+#define DEFAULT_PODS "/var/log/pods"
+
 static const struct {
 	char letter; /* how commands name it; small letters and 'A' are short options too */
 	const char *name;
@@ -29,20 +31,21 @@ static const struct {
 	  "interfaces to attach to (default: those that lead to pods, see above)" },
 	{ 'U', "uplink", "IFACE", "leads out of the node, is no pod's (default: that of the default route)" },
 	{ 'F', "allow-spoofing", "GLOB[,GLOB]", "interfaces whose pods may send from any address" },
+	{ 'P', "pods", "DIR", "where the kubelet has a directory for each pod (default " DEFAULT_PODS ")" },
 	{ 'n', "namespace", "NAME", "only this namespace" },
 	{ 'A', "all-namespaces", NULL, "all namespaces (the default)" },
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
 	{ 'H', "no-headers", NULL, "no headings above a table" },
-	{ 'w', "watch", NULL, "go on: print what is added, modified or deleted, until interrupted" },
-	{ 'i', "interval", "SECONDS", "with --watch: look so often, 0.1 to 3600 (default 1)" },
 	{ 'W', "wait", NULL, "wait until no connection is left" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
+	{ 'w', "watch", NULL, "go on: print what changes, with what became of it, until it is interrupted" },
+	{ 'i', "interval", "SECONDS", "time between two looks, 0.1 to 3600 (default 1)" },
 	{ 'v', "verbose", NULL, "say more, on stderr" },
 	{ 'h', "help", NULL, "this help" },
 };
 
 /* Options with a short form. */
-static const char short_letters[] = "nAovhw";
+static const char short_letters[] = "nAowvh";
 
 static int parse_format(const char *text, enum sheet_format *ret)
 {
@@ -78,7 +81,6 @@ static int parse_interval(const char *text, int *ret_ms)
 	char *end;
 	double seconds = strtod(text, &end);
 
-	/* Not a number is in no range. */
 	if (end == text || *end || !(seconds >= 0.1 && seconds <= 3600))
 		return -EINVAL;
 	*ret_ms = (int)(seconds * 1000);
@@ -112,6 +114,9 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'F':
 		cli->links.may_spoof = value;
 		break;
+	case 'P':
+		cli->pods = value;
+		break;
 	case 'n':
 		cli->namespace = value;
 		break;
@@ -127,13 +132,6 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 	case 'H':
 		cli->no_headers = true;
 		break;
-	case 'w':
-		cli->watch = true;
-		break;
-	case 'i':
-		if (parse_interval(value, &cli->interval_ms))
-			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
-		break;
 	case 'W':
 		cli->wait = true;
 		break;
@@ -141,6 +139,13 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		if (parse_seconds(value, &cli->timeout_s))
 			return why_set(why, -EINVAL, "'%s' is no time; give whole seconds, 1 to 86400",
 				       value);
+		break;
+	case 'w':
+		cli->watch = true;
+		break;
+	case 'i':
+		if (parse_interval(value, &cli->interval_ms))
+			return why_set(why, -EINVAL, "'%s' is no interval; give seconds, 0.1 to 3600", value);
 		break;
 	case 'v':
 		cli->verbose = true;
@@ -195,7 +200,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct cli 
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why)
 {
-	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .interval_ms = 1000 };
+	struct cli cli = { .bpffs = WEFT_BPFFS, .node = "", .interval_ms = 1000, .pods = DEFAULT_PODS };
 	struct option longs[ARRAY_LEN(options) + 1];
 	char shorts[2 * ARRAY_LEN(options) + 2];
 	int letter, error = 0;
@@ -226,11 +231,28 @@ const struct cmd *cmd_find(const char *name)
 	return NULL;
 }
 
+bool cli_option_at(const struct cmd *cmd, size_t number, struct cli_option *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (!takes(cmd, options[i].letter) || number--)
+			continue;
+		*ret = (struct cli_option){
+			.letter = options[i].letter,
+			.is_short = strchr(short_letters, options[i].letter),
+			.name = options[i].name,
+			.value = options[i].value,
+			.help = options[i].help,
+		};
+		return true;
+	}
+	return false;
+}
+
 void help_all(FILE *to)
 {
 	fprintf(to, "weft: a service mesh without a proxy\n\nusage: weft COMMAND [OPTION...]\n\n");
 	for (const struct cmd *cmd = cmds; cmd->name; cmd++)
-		fprintf(to, "  %-8s  %s\n", cmd->name, cmd->summary);
+		fprintf(to, "  %-10s  %s\n", cmd->name, cmd->summary);
 	fprintf(to, "\n'weft COMMAND --help' tells more. Exit codes: 0 done, 1 failed, 2 misused.\n");
 }
 

@@ -15,18 +15,19 @@ struct cli {
 	const char *cgroup;    /* NULL: find the pods' own */
 	const char *source;    /* NULL: none */
 	const char *node;      /* "" : none */
+	const char *pods;      /* directory of the kubelet's that names pods */
 	const char *namespace; /* NULL: all */
 	const char *without;   /* NULL: nothing */
 	struct pod_link_options links;
 	enum sheet_format output;
 	bool no_headers;
-	bool watch;
-	int interval_ms; /* of watching */
 	bool wait;
 	int timeout_s; /* zero: none */
+	bool watch;
+	int interval_ms;
 	bool verbose;
 	bool help;
-	const char *words[2]; /* arguments that are no options: the kind to get, a name */
+	const char *words[2]; /* arguments that are no options: the kind to get, a name, ... */
 	int n_words;
 };
 
@@ -50,6 +51,18 @@ const struct cmd *cmd_find(const char *name);
  */
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret, struct why *why);
 
+/* What help and completion show of an option. */
+struct cli_option {
+	char letter;
+	bool is_short; /* the letter is an option too */
+	const char *name;
+	const char *value; /* NULL: it takes none */
+	const char *help;
+};
+
+/* The command's option of that number, in the order of help; false behind the last. */
+bool cli_option_at(const struct cmd *cmd, size_t number, struct cli_option *ret);
+
 void help_all(FILE *to);
 void help_cmd(const struct cmd *cmd, FILE *to);
 
@@ -60,8 +73,10 @@ int cmd_load(const struct cli *cli);
 int cmd_unload(const struct cli *cli);
 int cmd_agent(const struct cli *cli);
 int cmd_get(const struct cli *cli);
+int cmd_explain(const struct cli *cli);
 int cmd_drain(const struct cli *cli);
 int cmd_undrain(const struct cli *cli);
 int cmd_splice(const struct cli *cli);
 int cmd_check(const struct cli *cli);
+int cmd_completion(const struct cli *cli);
 int cmd_version(const struct cli *cli);

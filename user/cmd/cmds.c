@@ -52,20 +52,49 @@ const struct cmd cmds[] = {
 		.name = "get",
 		.words = "services|endpoints|routes|interfaces|splices|pairs|stats|status [NAME]",
 		.summary = "Show services, endpoints, routes, interfaces, splices, counters or the status",
-		.details = "Reads the pinned maps; no agent is needed. NAME shows one service or route (its "
-			   "name, or\n"
-			   "namespace/name), one interface or one counter. 'splices' are services with\n"
-			   "weft.dev/splice, what was handed over for them and what went through the stack, "
-			   "and\n"
-			   "why; 'pairs' their open connections on this node. 'status' says what is loaded, "
-			   "whether "
-			   "an\n"
-			   "agent is at work, and how full the maps are; exit code 1: nothing is loaded.\n"
-			   "--watch goes on and prints rows that are added, modified or deleted.",
+		.details =
+			"Reads the pinned maps; no agent is needed. NAME shows one service or route (its "
+			"name, or\n"
+			"namespace/name), one interface or one counter. 'splices' are services with\n"
+			"weft.dev/splice, what was handed over for them and what went through the stack, "
+			"and\n"
+			"why; 'pairs' their open connections on this node. 'status' says what is loaded, "
+			"whether "
+			"an\n"
+			"agent is at work, and how full the maps are; exit code 1: nothing is loaded. With "
+			"--watch a first column says\n"
+			"what became of each row: ADDED, MODIFIED or DELETED; -o json is a line for each "
+			"then.",
 		.min_words = 1,
 		.max_words = 2,
 		.options = "bnAoHwi",
 		.run = cmd_get,
+	},
+	{
+		.name = "explain",
+		.words = "CLIENT SERVICE:PORT[/PROTOCOL]",
+		.summary = "Say where a connect would go, with which probability, and why",
+		.details =
+			"CLIENT is a pod (namespace/name), an address of a pod or the id of a process, on "
+			"this "
+			"node;\n"
+			"SERVICE is namespace/name, ADDRESS or [ADDRESS]; PROTOCOL is tcp or udp (by default "
+			"tcp where\n"
+			"the service has it). Reads the pinned maps and changes nothing: it tells which rows "
+			"decide, and of\n"
+			"each endpoint what the next connect's chance is and its share of many, as long as "
+			"the rows stay\n"
+			"as they are.\n\n"
+			"Exit code 0: the connect goes to an endpoint of the service; 1: it does not, for it "
+			"is "
+			"refused,\n"
+			"there is no such service, or weft does not see the client's connects; 2: misused, "
+			"or "
+			"no such client.",
+		.min_words = 2,
+		.max_words = 2,
+		.options = "bPoH",
+		.run = cmd_explain,
 	},
 	{
 		.name = "drain",
@@ -116,6 +145,17 @@ const struct cmd cmds[] = {
 			   "here.",
 		.options = "oXH",
 		.run = cmd_check,
+	},
+	{
+		.name = "completion",
+		.words = "bash|zsh",
+		.summary = "Print what makes a shell complete weft's commands and options",
+		.details = "For this session: . <(weft completion bash). 'make install' puts it where shells "
+			   "look.",
+		.min_words = 1,
+		.max_words = 1,
+		.options = "",
+		.run = cmd_completion,
 	},
 	{
 		.name = "version",

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft get */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "cmd/cli.h"
@@ -13,18 +16,18 @@
 #include "cmd/get_routes.h"
 #include "cmd/get_splices.h"
 #include "cmd/get_status.h"
-#include "cmd/watch.h"
+#include "cmd/moment.h"
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "watch/health.h"
 #include "watch/list.h"
 
 static const struct column service_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ALGORITHM", "algorithm", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ENDPOINTS", "endpoints", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "AFFINITY", "affinity_seconds", CELL_NUMBER, COLUMN_WIDE },
@@ -44,11 +47,11 @@ static const struct column service_columns[] = {
 };
 
 static const struct column endpoint_columns[] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "PROTOCOL", "protocol", CELL_TEXT, COLUMN_ALWAYS },
 	{ "NODE", "node", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ZONE", "zone", CELL_TEXT, COLUMN_ALWAYS },
 	{ "WEIGHT", "weight", CELL_NUMBER, COLUMN_ALWAYS },
@@ -59,8 +62,8 @@ static const struct column endpoint_columns[] = {
 	{ "RESPONSE US", "response_us", CELL_NUMBER, COLUMN_WIDE },
 	{ "CONDITION", "state", CELL_TEXT, COLUMN_DATA },
 	{ "CHOSEN", "chosen", CELL_BOOL, COLUMN_WIDE },
-	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, COLUMN_WIDE | COLUMN_KEY },
-	{ "SERVICE PORT", "service_port", CELL_NUMBER, COLUMN_WIDE | COLUMN_KEY },
+	{ "SERVICE ADDRESS", "service_address", CELL_TEXT, COLUMN_WIDE },
+	{ "SERVICE PORT", "service_port", CELL_NUMBER, COLUMN_WIDE },
 	{ "ID", "id", CELL_NUMBER, COLUMN_WIDE },
 	{ "FAILURES", "failures", CELL_NUMBER, COLUMN_DATA },
 	{ "EJECTIONS", "ejections", CELL_NUMBER, COLUMN_DATA },
@@ -81,20 +84,11 @@ static const struct column endpoint_columns[] = {
 };
 
 static const struct column stat_columns[] = {
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
 	{ "VALUE", "value", CELL_NUMBER, COLUMN_ALWAYS },
 };
 
 #define NS_PER_US 1000
-#define NS_PER_MS 1000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 /* A number that zero stands for "not known" in. */
 static void add_known(struct sheet *sheet, bool known, uint64_t number)
@@ -133,26 +127,14 @@ static void add_service(struct sheet *sheet, const struct listed_service *servic
 	add_known(sheet, service->row->connect_timeout_ms, service->row->connect_timeout_ms);
 }
 
-/* A time of CLOCK_MONOTONIC that is still to come, as people write times (RFC 3339). */
 static void add_until(struct sheet *sheet, uint64_t until_ns)
 {
-	char text[64], seconds[40];
-	struct timespec now;
-	struct tm parts;
-	uint64_t ms;
-	time_t time;
+	char text[MOMENT_TEXT];
 
-	if (!until_ns) {
+	if (until_ns)
+		sheet_text(sheet, moment_print(until_ns, text));
+	else
 		sheet_null(sheet);
-		return;
-	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = now.tv_sec * 1000ull + now.tv_nsec / NS_PER_MS + (int64_t)(until_ns - now_ns()) / NS_PER_MS;
-	time = ms / 1000;
-	gmtime_r(&time, &parts);
-	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(text, sizeof(text), "%s.%03uZ", seconds, (unsigned)(ms % 1000));
-	sheet_text(sheet, text);
 }
 
 /* Pairs of a bucket's upper bound in us and its count, without the empty ones. */
@@ -202,7 +184,7 @@ static void add_endpoint(struct sheet *sheet, const struct listed_endpoint *endp
 			 const struct full_name *full)
 {
 	enum health health =
-		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, now_ns());
+		health_of(&endpoint->state, endpoint->member->state, endpoint->drained, moment_now());
 	char address[ADDR_TEXT];
 
 	sheet_text(sheet, full->namespace);
@@ -301,19 +283,20 @@ static const struct {
 	const char *name;
 	const struct column *columns;
 	size_t n_columns;
+	size_t n_keys; /* of these, which say which row it is */
 	int (*fill)(const struct cli *cli, struct kern *kern, struct sheet *sheet, struct why *why);
 } kinds[] = {
-	{ "services", service_columns, ARRAY_LEN(service_columns), fill_services },
-	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), fill_endpoints },
-	{ "routes", route_columns, ROUTE_COLUMNS, fill_routes },
-	{ "interfaces", interface_columns, INTERFACE_COLUMNS, fill_interfaces },
-	{ "splices", splice_columns, SPLICE_COLUMNS, fill_splices },
-	{ "pairs", pair_columns, PAIR_COLUMNS, fill_pairs },
-	{ "stats", stat_columns, ARRAY_LEN(stat_columns), fill_stats },
-	{ "status", status_columns, STATUS_COLUMNS, fill_status },
+	{ "services", service_columns, ARRAY_LEN(service_columns), 5, fill_services },
+	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), 5, fill_endpoints },
+	{ "routes", route_columns, ROUTE_COLUMNS, 4, fill_routes },
+	{ "interfaces", interface_columns, INTERFACE_COLUMNS, 1, fill_interfaces },
+	{ "splices", splice_columns, SPLICE_COLUMNS, 4, fill_splices },
+	{ "pairs", pair_columns, PAIR_COLUMNS, 6, fill_pairs },
+	{ "stats", stat_columns, ARRAY_LEN(stat_columns), 1, fill_stats },
+	{ "status", status_columns, STATUS_COLUMNS, 1, fill_status },
 };
 
-static int fill(const struct cli *cli, size_t kind, struct sheet **ret, struct why *why)
+static int read_sheet(const struct cli *cli, size_t kind, struct sheet **ret, struct why *why)
 {
 	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(kinds[kind].columns, kinds[kind].n_columns);
 	struct kern kern;
@@ -326,8 +309,48 @@ static int fill(const struct cli *cli, size_t kind, struct sheet **ret, struct w
 		return error;
 	error = kinds[kind].fill(cli, &kern, sheet, why);
 	kern_close(&kern);
-	if (!error)
-		*ret = TAKE_PTR(sheet);
+	if (error)
+		return error;
+	*ret = sheet;
+	sheet = NULL;
+	return 0;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* Waits for the next look; false: nobody reads any more what is printed. */
+static bool wait_for_turn(int interval_ms)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	return poll(&reader, 1, interval_ms) <= 0;
+}
+
+/* Ends when it is told to, or when there is nothing to read any more, or nobody who does. */
+static int watch(const struct cli *cli, size_t kind, struct why *why)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	_cleanup_(sheet_freep) struct sheet *before = NULL;
+	int error = 0;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	do {
+		struct sheet *now = NULL;
+
+		error = read_sheet(cli, kind, &now, why);
+		if (!error)
+			error = sheet_print_changes(before, now, kinds[kind].n_keys, cli->output,
+						    !before && !cli->no_headers, stdout);
+		sheet_free(before);
+		before = now;
+	} while (!error && !interrupted && wait_for_turn(cli->interval_ms) && !interrupted);
 	return error;
 }
 
@@ -338,12 +361,12 @@ static int get(const struct cli *cli, size_t kind)
 	int error;
 
 	if (cli->watch) {
-		error = watch(cli, kind, fill, &why);
-		return error ? fail("get", error, &why) : 0;
+		error = watch(cli, kind, &why);
+	} else {
+		error = read_sheet(cli, kind, &sheet, &why);
+		if (!error)
+			error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
 	}
-	error = fill(cli, kind, &sheet, &why);
-	if (!error)
-		error = sheet_print(sheet, cli->output, !cli->no_headers, stdout);
 	return error ? fail("get", error, &why) : 0;
 }
 

@@ -9,8 +9,8 @@
 #include "kern/attach.h"
 
 const struct column interface_columns[INTERFACE_COLUMNS] = {
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "INDEX", "index", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "INDEX", "index", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "ROLE", "role", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ATTACHED", "attached", CELL_TEXT, COLUMN_ALWAYS },
 	{ "NETNS", "netns", CELL_NUMBER, COLUMN_ALWAYS },

@@ -11,8 +11,8 @@
 #include "watch/route.h"
 
 const struct column route_columns[ROUTE_COLUMNS] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
 	{ "PARENT", "parent", CELL_TEXT, COLUMN_ALWAYS },
 	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "BACKENDS", "summary", CELL_TEXT, COLUMN_ALWAYS },
@@ -21,7 +21,7 @@ const struct column route_columns[ROUTE_COLUMNS] = {
 	{ "RESOLVED", "resolved_refs", CELL_BOOL, COLUMN_ALWAYS },
 	{ "REASON", "resolved_refs_reason", CELL_TEXT, COLUMN_ALWAYS },
 	{ "MESSAGE", "message", CELL_TEXT, COLUMN_WIDE },
-	{ "PLACE", "parent_index", CELL_NUMBER, COLUMN_DATA | COLUMN_KEY },
+	{ "PLACE", "parent_index", CELL_NUMBER, COLUMN_DATA },
 	{ "BACKENDS", "backends", CELL_JSON, COLUMN_DATA },
 };
 

@@ -11,10 +11,10 @@
 #include "watch/list.h"
 
 const struct column splice_columns[SPLICE_COLUMNS] = {
-	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
+	{ "ADDRESS", "address", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "ASKED", "asked", CELL_TEXT, COLUMN_ALWAYS },
 	{ "SPLICED", "spliced", CELL_BOOL, COLUMN_ALWAYS },
 	{ "PAIRS", "admitted", CELL_NUMBER, COLUMN_ALWAYS },
@@ -43,10 +43,10 @@ _Static_assert(SPLICE_COLUMNS == 12 + SPLICE_PASSES, "a column for each reason")
 const struct column pair_columns[PAIR_COLUMNS] = {
 	{ "NAMESPACE", "namespace", CELL_TEXT, COLUMN_ALWAYS },
 	{ "SERVICE", "service", CELL_TEXT, COLUMN_ALWAYS },
-	{ "CLIENT", "client", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PORT", "client_port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "SERVER", "server", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
-	{ "PORT", "server_port", CELL_NUMBER, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "CLIENT", "client", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "client_port", CELL_NUMBER, COLUMN_ALWAYS },
+	{ "SERVER", "server", CELL_TEXT, COLUMN_ALWAYS },
+	{ "PORT", "server_port", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "SENT", "sent_bytes", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "RECEIVED", "received_bytes", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "MESSAGES SENT", "sent_msgs", CELL_NUMBER, COLUMN_WIDE },

@@ -11,7 +11,7 @@
 #include "kern/status.h"
 
 const struct column status_columns[STATUS_COLUMNS] = {
-	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS | COLUMN_KEY },
+	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
 	{ "VALUE", "value", CELL_TEXT, COLUMN_ALWAYS },
 	{ "MOST", "most", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "DETAIL", "detail", CELL_TEXT, COLUMN_ALWAYS },

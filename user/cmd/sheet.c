@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* libsmartcols for tables, yyjson for JSON, libyaml for YAML. */
-#include "cmd/sheet_impl.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include <yyjson.h>
 
 #include "base/attr.h"
+#include "cmd/sheet_impl.h"
 
 struct sheet *sheet_new(const struct column *columns, size_t n_columns)
 {
@@ -86,30 +85,13 @@ void sheet_bool(struct sheet *sheet, bool value)
 	sheet_text(sheet, value ? "true" : "false");
 }
 
-size_t sheet_rows(const struct sheet *sheet)
-{
-	return sheet->count / sheet->n_columns;
-}
-
-const char *sheet_cell(const struct sheet *sheet, size_t row, size_t column)
-{
-	return sheet->cells[row * sheet->n_columns + column];
-}
-
-const char *sheet_shown(const struct column *column, const char *text)
+static const char *shown(const struct column *column, const char *text)
 {
 	if (!text)
 		return "-";
 	if (column->kind == CELL_BOOL)
 		return !strcmp(text, "true") ? "yes" : "no";
 	return *text ? text : "-";
-}
-
-bool sheet_is_shown(const struct column *column, bool wide)
-{
-	enum column_place place = column->place & ~COLUMN_KEY;
-
-	return place == COLUMN_ALWAYS || (wide && place == COLUMN_WIDE);
 }
 
 static void unref_table(struct libscols_table **table)
@@ -123,7 +105,7 @@ static int print_headings(const struct sheet *sheet, bool wide, FILE *to)
 	const char *separator = "";
 
 	for (size_t i = 0; i < sheet->n_columns; i++) {
-		if (!sheet_is_shown(&sheet->columns[i], wide))
+		if (!is_shown(&sheet->columns[i], wide))
 			continue;
 		fprintf(to, "%s%s", separator, sheet->columns[i].title);
 		separator = "  ";
@@ -137,7 +119,7 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 
 	if (!table)
 		return -ENOMEM;
-	if (!sheet_rows(sheet))
+	if (!n_rows(sheet))
 		return headers ? print_headings(sheet, wide, to) : 0;
 	scols_table_enable_noheadings(table, !headers);
 	scols_table_set_stream(table, to);
@@ -149,20 +131,20 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 		const struct column *column = &sheet->columns[i];
 		int flags = column->kind == CELL_NUMBER ? SCOLS_FL_RIGHT : 0;
 
-		if (!sheet_is_shown(column, wide))
+		if (!is_shown(column, wide))
 			continue;
 		if (!scols_table_new_column(table, column->title, 0, flags))
 			return -ENOMEM;
 	}
-	for (size_t row = 0; row < sheet_rows(sheet); row++) {
+	for (size_t row = 0; row < n_rows(sheet); row++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 		size_t place = 0;
 
 		for (size_t i = 0; line && i < sheet->n_columns; i++) {
-			if (!sheet_is_shown(&sheet->columns[i], wide))
+			if (!is_shown(&sheet->columns[i], wide))
 				continue;
 			if (scols_line_set_data(line, place++,
-						sheet_shown(&sheet->columns[i], sheet_cell(sheet, row, i))))
+						shown(&sheet->columns[i], cell(sheet, row, i))))
 				line = NULL;
 		}
 		if (!line)
@@ -210,18 +192,31 @@ static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const
 	return yyjson_mut_str(doc, text);
 }
 
-yyjson_mut_val *sheet_json_row(yyjson_mut_doc *doc, const struct sheet *sheet, size_t row)
+static int fill_json_row(yyjson_mut_doc *doc, yyjson_mut_val *object, const struct sheet *sheet, size_t row)
 {
-	yyjson_mut_val *object = yyjson_mut_obj(doc);
-
 	for (size_t i = 0; i < sheet->n_columns; i++) {
 		yyjson_mut_val *key = yyjson_mut_str(doc, sheet->columns[i].key);
 
 		if (!yyjson_mut_obj_add(object, key,
-					json_cell(doc, sheet->columns[i].kind, sheet_cell(sheet, row, i))))
-			return NULL;
+					json_cell(doc, sheet->columns[i].kind, cell(sheet, row, i))))
+			return -ENOMEM;
 	}
-	return object;
+	return 0;
+}
+
+int sheet_print_json_line(const struct sheet *sheet, size_t row, FILE *to)
+{
+	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	_cleanup_(freep) char *text = NULL;
+	yyjson_mut_val *object = yyjson_mut_obj(doc);
+
+	if (fill_json_row(doc, object, sheet, row))
+		return -ENOMEM;
+	yyjson_mut_doc_set_root(doc, object);
+	text = yyjson_mut_write(doc, 0, NULL);
+	if (!text)
+		return -ENOMEM;
+	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
 }
 
 static int print_json(const struct sheet *sheet, FILE *to)
@@ -230,8 +225,8 @@ static int print_json(const struct sheet *sheet, FILE *to)
 	_cleanup_(freep) char *text = NULL;
 	yyjson_mut_val *array = yyjson_mut_arr(doc);
 
-	for (size_t row = 0; row < sheet_rows(sheet); row++) {
-		if (!yyjson_mut_arr_append(array, sheet_json_row(doc, sheet, row)))
+	for (size_t row = 0; row < n_rows(sheet); row++) {
+		if (fill_json_row(doc, yyjson_mut_arr_add_obj(doc, array), sheet, row))
 			return -ENOMEM;
 	}
 	yyjson_mut_doc_set_root(doc, array);
@@ -248,11 +243,6 @@ static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length
 	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, (int)length, 1, 1,
 					    style) &&
 	       yaml_emitter_emit(emitter, &event);
-}
-
-bool sheet_emit_text(yaml_emitter_t *emitter, const char *text, yaml_scalar_style_t style)
-{
-	return emit_scalar(emitter, text, strlen(text), style);
 }
 
 static bool emit_list(yaml_emitter_t *emitter, const char *text)
@@ -282,10 +272,10 @@ static bool emit_cell(yaml_emitter_t *emitter, const char *text, enum cell_kind 
 		return emit_list(emitter, text);
 	if (!text)
 		text = "null";
-	return sheet_emit_text(emitter, text, style);
+	return emit_scalar(emitter, text, strlen(text), style);
 }
 
-bool sheet_emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row)
+static bool emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row)
 {
 	yaml_event_t event;
 	bool fine = yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) &&
@@ -294,8 +284,8 @@ bool sheet_emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t r
 	for (size_t i = 0; fine && i < sheet->n_columns; i++) {
 		const struct column *column = &sheet->columns[i];
 
-		fine = sheet_emit_text(emitter, column->key, YAML_PLAIN_SCALAR_STYLE) &&
-		       emit_cell(emitter, sheet_cell(sheet, row, i), column->kind);
+		fine = emit_scalar(emitter, column->key, strlen(column->key), YAML_PLAIN_SCALAR_STYLE) &&
+		       emit_cell(emitter, cell(sheet, row, i), column->kind);
 	}
 	return fine && yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
 }
@@ -303,8 +293,7 @@ bool sheet_emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t r
 static int print_yaml(const struct sheet *sheet, FILE *to)
 {
 	_cleanup_(yaml_emitter_delete) yaml_emitter_t emitter;
-	yaml_sequence_style_t style =
-		sheet_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
+	yaml_sequence_style_t style = n_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
 	yaml_event_t event;
 	bool fine;
 
@@ -318,8 +307,8 @@ static int print_yaml(const struct sheet *sheet, FILE *to)
 	       yaml_emitter_emit(&emitter, &event) &&
 	       yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style) &&
 	       yaml_emitter_emit(&emitter, &event);
-	for (size_t row = 0; fine && row < sheet_rows(sheet); row++)
-		fine = sheet_emit_row(&emitter, sheet, row);
+	for (size_t row = 0; fine && row < n_rows(sheet); row++)
+		fine = emit_row(&emitter, sheet, row);
 	fine = fine && yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event) &&
 	       yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&
 	       yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event);

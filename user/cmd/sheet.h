@@ -27,8 +27,6 @@ enum column_place {
 	COLUMN_ALWAYS = 0,
 	COLUMN_WIDE = 1, /* tables show it only with -o wide */
 	COLUMN_DATA = 2, /* tables never show it */
-	/* Beside the others: these columns together tell which row it is, when rows are watched. */
-	COLUMN_KEY = 4,
 };
 
 struct column {
@@ -51,36 +49,13 @@ void sheet_number(struct sheet *sheet, uint64_t number);
 void sheet_bool(struct sheet *sheet, bool value);
 void sheet_null(struct sheet *sheet); /* not known, of any kind */
 
+/*
+ * What became of `before` (NULL: nothing was), of the same columns: rows that came, changed or went, with one column
+ * more in front. Of a row the first `n_keys` cells say which it is; only what the format shows counts. JSON is an object
+ * a line. Returns as sheet_print().
+ */
+int sheet_print_changes(const struct sheet *before, const struct sheet *now, size_t n_keys,
+			enum sheet_format format, bool headers, FILE *to);
+
 /* Returns 0, -ENOMEM, or -EIO if it could not be written. */
 int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to);
-
-enum sheet_event {
-	SHEET_ADDED,
-	SHEET_MODIFIED,
-	SHEET_DELETED,
-};
-
-/* Calls for each row that differs: those of `before` (may be NULL) that went, then the others in the order of `now`. */
-typedef int sheet_event_fn(void *arg, enum sheet_event event, const struct sheet *sheet, size_t row);
-
-/*
- * Compares the rows by what `format` shows of them. Until a call returns non-zero, which is returned; -ENOMEM; or 0.
- */
-int sheet_compare(const struct sheet *before, const struct sheet *now, enum sheet_format format,
-		  sheet_event_fn *call, void *arg);
-
-/* How wide the columns of a table that is watched are so far. */
-enum {
-	SHEET_MAX_COLUMNS = 64,
-};
-struct sheet_widths {
-	size_t columns[SHEET_MAX_COLUMNS];
-};
-
-/* Makes room for the sheet, and prints the headings of a table if `headers`. Returns 0, or -EIO. */
-int sheet_print_begin(const struct sheet *sheet, enum sheet_format format, bool headers,
-		      struct sheet_widths *widths, FILE *to);
-
-/* A row with what happened to it: a line of a table, a line of JSON, a document of YAML. Returns 0 or as sheet_print(). */
-int sheet_print_event(enum sheet_event event, const struct sheet *sheet, size_t row, enum sheet_format format,
-		      struct sheet_widths *widths, FILE *to);

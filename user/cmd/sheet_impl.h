@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* For sheet*.c alone: cells, and one row of them in each format. */
+/* For sheet*.c alone. */
 #pragma once
-
-#include <yaml.h>
-#include <yyjson.h>
 
 #include "cmd/sheet.h"
 
@@ -16,15 +13,21 @@ struct sheet {
 	bool failed; /* memory ran out on the way */
 };
 
-size_t sheet_rows(const struct sheet *sheet);
+static inline size_t n_rows(const struct sheet *sheet)
+{
+	return sheet->count / sheet->n_columns;
+}
+
 /* NULL: not known. */
-const char *sheet_cell(const struct sheet *sheet, size_t row, size_t column);
+static inline const char *cell(const struct sheet *sheet, size_t row, size_t column)
+{
+	return sheet->cells[row * sheet->n_columns + column];
+}
 
-/* As tables show it, and whether they do. */
-const char *sheet_shown(const struct column *column, const char *text);
-bool sheet_is_shown(const struct column *column, bool wide);
+static inline bool is_shown(const struct column *column, bool wide)
+{
+	return column->place == COLUMN_ALWAYS || (wide && column->place == COLUMN_WIDE);
+}
 
-/* NULL without memory. */
-yyjson_mut_val *sheet_json_row(yyjson_mut_doc *doc, const struct sheet *sheet, size_t row);
-bool sheet_emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row);
-bool sheet_emit_text(yaml_emitter_t *emitter, const char *text, yaml_scalar_style_t style);
+/* One row as an object on a line. */
+int sheet_print_json_line(const struct sheet *sheet, size_t row, FILE *to);

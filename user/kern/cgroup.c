@@ -15,6 +15,8 @@
 #include <linux/magic.h>
 
 #include "base/attr.h"
+#include "kern/pins.h"
+#include "weft/names.h"
 
 int cgroup_mount(char ret[PATH_MAX])
 {
@@ -108,6 +110,54 @@ int cgroup_id(const char *dir, uint64_t *ret)
 	if (stat(dir, &st))
 		return -errno;
 	*ret = st.st_ino;
+	return 0;
+}
+
+/* The directory of a process's cgroup: of the lines of /proc/PID/cgroup, "0::/path" is cgroup2's. */
+static int cgroup_of_process(long process, const char *mount, char ret[PATH_MAX])
+{
+	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_(freep) char *line = NULL;
+	size_t room = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%ld/cgroup", process);
+	file = fopen(path, "re");
+	while (file && getline(&line, &room, file) > 0) {
+		if (strncmp(line, "0::", 3))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return snprintf(ret, PATH_MAX, "%s%s", mount, line + 3) < PATH_MAX ? 0 : -ENAMETOOLONG;
+	}
+	return -ENOENT;
+}
+
+bool cgroup_has(uint64_t id, long process)
+{
+	char mount[PATH_MAX], path[PATH_MAX];
+	uint64_t own = 0;
+
+	if (cgroup_mount(mount) || cgroup_of_process(process, mount, path))
+		return false;
+	/* Upwards, no further than to the top: numbers of other file systems mean other things. */
+	for (; strlen(path) >= strlen(mount) && !cgroup_id(path, &own); *strrchr(path, '/') = '\0') {
+		if (own == id)
+			return true;
+	}
+	return false;
+}
+
+int cgroup_of_link(const char *dir, const char *name, uint64_t *ret)
+{
+	_cleanup_(closep) int fd = pins_get(dir, WEFT_LINK_DIR, name);
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		return -errno;
+	*ret = info.cgroup.cgroup_id;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/why.h"
@@ -19,6 +20,12 @@ int cgroup_open(const char *dir, char ret_path[PATH_MAX], struct why *why);
 
 /* The id under which the kernel knows the directory (struct bpf_link_info). Returns 0 or a negative errno. */
 int cgroup_id(const char *dir, uint64_t *ret);
+
+/* Is the process in the cgroup of that id, or below? */
+bool cgroup_has(uint64_t id, long process);
+
+/* The id of the cgroup a pinned link is attached to; 0 if that cgroup is gone. -ENOENT: there is no such pin. */
+int cgroup_of_link(const char *dir, const char *name, uint64_t *ret);
 
 /*
  * Says in words which program, attached exclusively to this cgroup or to a parent, keeps others from being

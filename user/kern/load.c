@@ -36,21 +36,6 @@ static int pin_path(const char *dir, const char *below, const struct bpf_program
 	return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* The cgroup a pinned link is attached to; 0 if that cgroup is gone. -ENOENT: there is no such pin. */
-static int link_cgroup(const char *dir, const char *name, uint64_t *ret)
-{
-	_cleanup_(closep) int fd = pins_get(dir, WEFT_LINK_DIR, name);
-	struct bpf_link_info info = { 0 };
-	uint32_t length = sizeof(info);
-
-	if (fd < 0)
-		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
-	*ret = info.cgroup.cgroup_id;
-	return 0;
-}
-
 /* Does it hang on the cgroup? What this kernel lacks is not loaded; the iterator is run, not attached. */
 static bool is_hook(const struct bpf_program *program)
 {
@@ -77,7 +62,7 @@ static bool is_attached(const char *dir, const struct weft *skeleton, uint64_t *
 			return false;
 		if (!is_hook(program))
 			continue;
-		if (link_cgroup(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
+		if (cgroup_of_link(dir, bpf_program__name(program), ret_cgroup) || !*ret_cgroup)
 			return false;
 	}
 	return true;
@@ -93,7 +78,7 @@ static int check_cgroup(const char *dir, const struct weft *skeleton, const char
 	if (error)
 		return why_set(why, error, "cgroup %s: %s", cgroup, strerror(-error));
 	bpf_object__for_each_program (program, skeleton->obj) {
-		if (link_cgroup(dir, bpf_program__name(program), &id) || !id || id == wanted)
+		if (cgroup_of_link(dir, bpf_program__name(program), &id) || !id || id == wanted)
 			continue;
 		return why_set(why, -EEXIST,
 			       "%s is loaded on another cgroup (its id is %llu), not on %s; "

@@ -139,6 +139,20 @@ static int read_index(struct present *present, const struct service_key *key, co
 	return 0;
 }
 
+static int read_service(struct present *present, const struct service_key *key, const struct service_row *row)
+{
+	struct service_entry *service = service_insert(present, key, row);
+
+	if (!service)
+		return -ENOMEM;
+	/* No weft has written that. With a slot of a list of none it is written anew. */
+	if (service->row.slot_count > MAX_SLOTS) {
+		service->row.slot_count = 0;
+		service->slots_read = 1;
+	}
+	return 0;
+}
+
 static int read_route(struct present *present, const struct route_key *key, const struct route_row *row)
 {
 	struct route_entry *route = route_insert(present, key);
@@ -160,7 +174,7 @@ int present_read(struct present *present, enum table table, const void *key, con
 		return name_add(present, *(const uint32_t *)key, ((const struct name_row *)value)->text,
 				&name);
 	case TABLE_SERVICES:
-		return service_insert(present, key, value) ? 0 : -ENOMEM;
+		return read_service(present, key, value);
 	case TABLE_ENDPOINTS:
 		memcpy(&id, key, sizeof(id));
 		return endpoint_add(present, id, value, &endpoint);

@@ -61,7 +61,7 @@ static void on_dir_event(void *arg, enum dir_event event, const char *name)
 		return;
 	file = event == DIR_DELETED || event == DIR_RENAMED ? file_find(s, name) : file_get(s, name);
 	if (file)
-		file_note(file, event);
+		file_note(s, file, event);
 	else if (event != DIR_DELETED && event != DIR_RENAMED)
 		s->rescan = true;
 }
@@ -87,7 +87,7 @@ static void scan(struct file_source *s)
 		file = file_get(s, entry->d_name);
 		if (!file)
 			return;
-		file->marked = true;
+		file_mark(s, file);
 		found++;
 	}
 	s->rescan = false;
@@ -95,7 +95,7 @@ static void scan(struct file_source *s)
 		return;
 	s->doubtful = false;
 	HASH_ITER (hh, s->files, file, next)
-		file->marked = true;
+		file_mark(s, file);
 }
 
 /* Finds the directory again. */
@@ -133,19 +133,24 @@ static bool check_marked(struct file_source *s)
 {
 	struct file *file, *next;
 	struct identity now;
-	bool any = false;
+	size_t count;
+	bool any;
 
-	HASH_ITER (hh, s->files, file, next) {
-		if (file->marked && file->renamed && !s->lost && !s->doubtful &&
-		    identity_look(file->path, &now) == -ENOENT && dir_stands(&s->dir))
+	for (file = s->marked; file; file = next) {
+		next = file->marked_next;
+		if (file->renamed && !s->lost && !s->doubtful && identity_look(file->path, &now) == -ENOENT &&
+		    dir_stands(&s->dir))
 			file_forget(s, file);
 	}
-	HASH_ITER (hh, s->files, file, next) {
-		if (!file->marked || s->lost || s->doubtful)
-			continue;
-		any = true;
-		file->marked = false;
+	/* What is marked meanwhile has its turn in the next round. */
+	DL_COUNT2(s->marked, file, count, marked_next);
+	any = count > 0 && !s->lost && !s->doubtful;
+	while (count-- && !s->lost && !s->doubtful) {
+		file = s->marked;
+		file_unmark(s, file);
+		s->n_bad -= file_is_bad(file);
 		file_check(s, file);
+		s->n_bad += file_is_bad(file);
 	}
 	return any;
 }
@@ -216,7 +221,7 @@ static void on_soon(uv_timer_t *timer)
 			if (error == -ENOENT || error == -ENODEV)
 				file_forget(s, file);
 			else
-				file->marked = true;
+				file_mark(s, file);
 		}
 	}
 	if (waiting)
@@ -237,7 +242,7 @@ static void on_tick(uv_timer_t *timer)
 	HASH_ITER (hh, s->files, file, next) {
 		/* No event tells of the closing if it is a link to another directory. */
 		if (file->busy) {
-			file->marked = true;
+			file_mark(s, file);
 			if (++file->busy == TELL_BUSY)
 				file_source_say(s, false, "%s: waiting for whoever has it open for writing",
 						file->path);
@@ -245,7 +250,7 @@ static void on_tick(uv_timer_t *timer)
 		if (!file->created || identity_look(file->path, &now) || !now.size)
 			continue;
 		file->created = false;
-		file->marked = true;
+		file_mark(s, file);
 	}
 	settle(s);
 	tell(s);
@@ -283,14 +288,7 @@ static void file_source_close(struct source *source)
 
 static bool file_source_complete(const struct source *source)
 {
-	const struct file_source *s = (const struct file_source *)source;
-	const struct file *file;
-
-	for (file = s->files; file; file = file->hh.next) {
-		if ((file->tried || file->busy) && !file->good)
-			return false;
-	}
-	return true;
+	return !((const struct file_source *)source)->n_bad;
 }
 
 size_t file_source_reads(const struct source *source)

@@ -57,6 +57,27 @@ struct file *file_get(struct file_source *s, const char *name)
 	return file;
 }
 
+bool file_is_bad(const struct file *file)
+{
+	return (file->tried || file->busy) && !file->good;
+}
+
+void file_mark(struct file_source *s, struct file *file)
+{
+	if (file->marked)
+		return;
+	file->marked = true;
+	DL_APPEND2(s->marked, file, marked_prev, marked_next);
+}
+
+void file_unmark(struct file_source *s, struct file *file)
+{
+	if (!file->marked)
+		return;
+	file->marked = false;
+	DL_DELETE2(s->marked, file, marked_prev, marked_next);
+}
+
 static bool known_notice(const struct notices *notices, const char *text)
 {
 	for (size_t i = 0; i < notices->count; i++) {
@@ -124,6 +145,8 @@ void file_forget(struct file_source *s, struct file *file)
 		s->rescan = true;
 		return;
 	}
+	file_unmark(s, file);
+	s->n_bad -= file_is_bad(file);
 	HASH_DELETE(hh, s->files, file);
 	file_free(file);
 	s->touched = true;
@@ -155,7 +178,7 @@ static void file_read(struct file_source *s, struct file *file)
 	if (error == -EAGAIN)
 		file->busy += !file->busy;
 	if (error == -ENOENT || error == -ENODEV)
-		file->marked = true;
+		file_mark(s, file);
 	if (file->writes != writes || s->lost || error == -EAGAIN || error == -ENOENT || error == -ENODEV) {
 		file->heard = true;
 		return;
@@ -219,19 +242,22 @@ void file_check(struct file_source *s, struct file *file)
 }
 
 /* A new name: complete if it links to what was there before, else its writer will close it. */
-static void file_created(struct file *file)
+static void file_created(struct file_source *s, struct file *file)
 {
 	struct stat status;
 
 	file->created = lstat(file->path, &status) || (!S_ISLNK(status.st_mode) && status.st_nlink < 2);
-	file->marked = !file->created;
+	if (file->created)
+		file_unmark(s, file);
+	else
+		file_mark(s, file);
 	file->writes++;
 }
 
-void file_note(struct file *file, enum dir_event event)
+void file_note(struct file_source *s, struct file *file, enum dir_event event)
 {
 	if (event == DIR_CREATED) {
-		file_created(file);
+		file_created(s, file);
 		return;
 	}
 	if (event == DIR_TOUCHED && (file->writing || file->created))
@@ -239,7 +265,10 @@ void file_note(struct file *file, enum dir_event event)
 	file->created = false;
 	file->writing = event == DIR_WRITING;
 	file->writes += event == DIR_WRITING;
-	file->marked = event != DIR_WRITING;
+	if (event == DIR_WRITING)
+		file_unmark(s, file);
+	else
+		file_mark(s, file);
 	file->heard = true;
 	file->renamed = event == DIR_RENAMED;
 }

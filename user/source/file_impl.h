@@ -3,6 +3,7 @@
 #pragma once
 
 #include <uthash.h>
+#include <utlist.h>
 
 #include "source/dir.h"
 #include "source/fetch.h"
@@ -15,7 +16,7 @@ struct file {
 	struct identity identity;
 	bool tried; /* was looked at: `identity` is what it was, unless `error` says that it cannot be read */
 	bool good;  /* was read well once */
-	bool marked;   /* to be looked at */
+	bool marked;   /* to be looked at: it stands in that list */
 	bool heard;    /* because of an event of its own */
 	bool writing;  /* in the middle of being written */
 	bool created;  /* new, and nobody has written to it so far */
@@ -27,6 +28,7 @@ struct file {
 	char *error;   /* what is wrong with it now; NULL: nothing */
 	struct notices notices;
 	UT_hash_handle hh;
+	struct file *marked_prev, *marked_next;
 };
 
 struct file_source {
@@ -35,8 +37,10 @@ struct file_source {
 	struct source_events events;
 	struct dir dir;
 	struct file *files;
-	bool lost;     /* another directory must be found under the path, or the same again */
-	bool told;     /* of the loss */
+	size_t n_bad; /* files of which nothing good was ever read, though there is something to read */
+	struct file *marked; /* in the order in which they were */
+	bool lost;	     /* another directory must be found under the path, or the same again */
+	bool told;	     /* of the loss */
 	bool doubtful; /* a directory that came anew and is empty: it may not be the one that is meant */
 	bool rescan;
 	bool touched; /* something changed since `changed` was called */
@@ -64,8 +68,14 @@ struct file *file_find(const struct file_source *s, const char *name);
 struct file *file_get(struct file_source *s, const char *name);
 void file_free(struct file *file);
 
+bool file_is_bad(const struct file *file);
+
+/* It is to be looked at; or not. */
+void file_mark(struct file_source *s, struct file *file);
+void file_unmark(struct file_source *s, struct file *file);
+
 /* Takes note of what happened to it. */
-void file_note(struct file *file, enum dir_event event);
+void file_note(struct file_source *s, struct file *file, enum dir_event event);
 
 /* Looks at it and, if it is not what was read before, reads it into the model. */
 void file_check(struct file_source *s, struct file *file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* discovery.k8s.io EndpointSlice, v1 and v1beta1, to struct slice. */
+/* discovery.k8s.io/v1 EndpointSlice, and v1beta1, to struct slice. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,15 +88,19 @@ static int parse_hints(const struct field *list, enum name_rule rule, char ***re
 	return 0;
 }
 
-/* v1beta1 has labels of the node in place of `zone` and, before Kubernetes 1.20, of `nodeName`. */
-static int parse_label_of_node(const struct field *field, const char *label, enum name_rule rule,
-			       const char **ret)
+/* What v1beta1 says in a map, and only it: labels of the node. */
+static int parse_old_topology(const struct field *field, const char **node, const char **zone)
 {
 	struct field topology = field_member(field, "topology");
-	struct field text = field_member(&topology, label);
+	struct field node_field = field_member(&topology, "kubernetes.io/hostname");
+	struct field zone_field = field_member(&topology, "topology.kubernetes.io/zone");
 	int error = field_is_object(&topology);
 
-	return error || *ret ? error : field_name(&text, rule, ret);
+	if (!error && !*node)
+		error = field_name(&node_field, NAME_SUBDOMAIN, node);
+	if (!error && !*zone)
+		error = field_name(&zone_field, NAME_VALUE, zone);
+	return error;
 }
 
 static int parse_topology(const struct field *field, struct endpoint *endpoint)
@@ -112,9 +116,7 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 	if (!error)
 		error = field_name(&zone_field, NAME_VALUE, &zone);
 	if (!error)
-		error = parse_label_of_node(field, "kubernetes.io/hostname", NAME_SUBDOMAIN, &node);
-	if (!error)
-		error = parse_label_of_node(field, "topology.kubernetes.io/zone", NAME_VALUE, &zone);
+		error = parse_old_topology(field, &node, &zone);
 	if (!error)
 		error = field_copy(field, node, &endpoint->node);
 	if (!error)

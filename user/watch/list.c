@@ -154,15 +154,18 @@ int listing_read(struct kern *kern, struct listing *ret, struct why *why)
 }
 
 /* A row that is not there, or went meanwhile, leaves zeros. */
+void listed_endpoint_observe(struct listed_endpoint *endpoint, const struct kern *kern)
+{
+	struct member_key key = { .endpoint = endpoint->id, .service = endpoint->service_id };
+
+	kern_endpoint_state(kern, endpoint->id, &endpoint->state);
+	if (endpoint->measured)
+		kern_response_state(kern, &key, &endpoint->response);
+	endpoint->drained = kern_is_drained(kern, endpoint->id);
+}
+
 void listing_observe(struct listing *listing, const struct kern *kern)
 {
-	for (size_t i = 0; i < listing->n_endpoints; i++) {
-		struct listed_endpoint *endpoint = &listing->endpoints[i];
-		struct member_key key = { .endpoint = endpoint->id, .service = endpoint->service_id };
-
-		kern_endpoint_state(kern, endpoint->id, &endpoint->state);
-		if (endpoint->measured)
-			kern_response_state(kern, &key, &endpoint->response);
-		endpoint->drained = kern_is_drained(kern, endpoint->id);
-	}
+	for (size_t i = 0; i < listing->n_endpoints; i++)
+		listed_endpoint_observe(&listing->endpoints[i], kern);
 }

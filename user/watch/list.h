@@ -20,7 +20,7 @@ struct listed_endpoint {
 	const char *zone;
 	uint64_t id;
 
-	/* Filled by listing_observe(), as the kernel has them; zero where it has none. */
+	/* Filled by those who observe, as the kernel has them; zero where it has none. */
 	struct endpoint_state state;
 	struct response_state response;
 	bool measured;
@@ -40,7 +40,8 @@ void listing_done(struct listing *listing);
 /* Reads everything, sorted by name, then address, port and protocol. Returns 0 or a negative errno with `why`. */
 int listing_read(struct kern *kern, struct listing *ret, struct why *why);
 
-/* Reads what the kernel wrote of each endpoint: a look-up or more for each, for those who ask for it. */
+/* Both read what the kernel wrote of an endpoint, or of all: a look-up or more for each, for those who ask for it. */
+void listed_endpoint_observe(struct listed_endpoint *endpoint, const struct kern *kern);
 void listing_observe(struct listing *listing, const struct kern *kern);
 
 const char *algorithm_name(enum algorithm algorithm);
