@@ -103,6 +103,8 @@ route_missing_backend() {
 	counts 1 refused_backend "$(field "$report" .failures)"
 	matches "$(weft 1 get routes -o wide)" "there is no Service live/nobody: its share of connections is refused"
 	matches "$(weft 1 get routes -o wide)" "Service live/web-v2 has no endpoints: its share"
+	is "$(weft 1 explain "$(pod_ip "$kind" c1)" "$(vip4 60):80/tcp" -o json |
+		jq -c '[.refused, .endpoints[0].probability, .endpoints[0].share] | map(. * 1000 | round)')" '[400,600,600]' "explain"
 	# It comes: nothing is refused any more.
 	expose nobody 63 "" b2
 	put_pods web-v2 b1
@@ -134,6 +136,28 @@ route_removed() {
 	is "$(field "$report" .failures)" 0 "failed requests while the route went"
 }
 
+# The file of a route, or of a backend, is wrong when the agent begins: what the route decided stays.
+route_kept() {
+	local file
+	route_begin
+	put_route canary web 2024-05-01T12:00:00Z web-v1=1
+	agent_up 1
+	await_routes "canary live/web Accepted ResolvedRefs [1] [1]"
+	for file in route-canary service-web-v1; do
+		agent_kill "$AGENT"
+		cp "$LAB_SOURCE/$file.yaml" "$LAB/tmp/good"
+		put "$file.yaml" <<<"kind: ["
+		agent_up 1
+		is "$(names "$(load c1 -c 50 tcp4 "$(vip tcp4 60)")")" a2 "answers while $file is wrong"
+		put "$file.yaml" <"$LAB/tmp/good"
+		wait_for 5 file_has "$(agent_log 1)" "$file.yaml: good again" || fail "$file is not good again"
+		is "$(names "$(load c1 -c 50 tcp4 "$(vip tcp4 60)")")" a2 "answers when $file is good again"
+	done
+	drop route-canary.yaml
+	await_routes ""
+	is "$(names "$(load c1 -c 50 tcp4 "$(vip tcp4 60)")")" a1
+}
+
 route_status() {
 	route_begin
 	put_route newer web 2024-05-02T12:00:00Z web-v2=1
@@ -158,4 +182,5 @@ test_add route/spread-tcp6-round-robin route_spread tcp6 round_robin
 test_add route/weights-change route_weights_change
 test_add route/missing-backend route_missing_backend tcp4
 test_add route/removed route_removed
+test_add route/kept route_kept
 test_add route/status route_status
