@@ -84,7 +84,7 @@ static void entry_free(struct model *model, struct entry *entry)
 	free(entry);
 }
 
-/* Takes the object over, also when it fails. */
+/* Those that a route names. */
 static int take_services(struct model *model, struct entry *entry)
 {
 	const struct route *route = &entry->object.route;
@@ -105,6 +105,7 @@ static int take_services(struct model *model, struct entry *entry)
 	return error;
 }
 
+/* Takes the object over, also when it fails. */
 /* Takes the object over, also when it fails. */
 static int entry_new(struct model *model, struct object *object, struct entry **ret)
 {
