@@ -232,7 +232,10 @@ show_load() {
 	holds "by chance the slow one got its quarter of requests" [ "$(share "$dice" slow)" -ge 15 ]
 	holds "by response time hardly any" [ "$(share "$REPORT" slow)" -le 5 ]
 	tell "weft explain: why"
-	ns_run node1 "$WEFT" explain "$(pod_ip4 client)" "shop/cart:80" --bpffs "$LAB_BPF/node1" >"$LAB/tmp/explained"
+	pod_start client "$LAB/tmp/sleep" sh -c 'echo here; exec sleep 60'
+	wait_for 5 file_has "$LAB/tmp/sleep" here || die "no process of the client's pod runs"
+	ns_run node1 "$WEFT" explain "$STARTED" "shop/cart:80" --bpffs "$LAB_BPF/node1" >"$LAB/tmp/explained"
+	end "$STARTED"
 	shown <"$LAB/tmp/explained"
 	holds "it names each of the four endpoints" [ "$(grep -c 10.244 "$LAB/tmp/explained")" -ge 4 ]
 }

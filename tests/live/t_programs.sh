@@ -94,7 +94,7 @@ redis() {
 	local pod=$1
 	shift
 	starts "$pod" redis-server --port 7000 --bind '*' -::\* --protected-mode no --save '' --appendonly no --dir "$LAB/tmp" \
-		--enable-debug-command yes --daemonize no "$@"
+		--enable-debug-command yes --repl-diskless-sync-delay 0 --daemonize no "$@"
 }
 
 # What is asked beside: not through the service
@@ -141,7 +141,7 @@ redis_benchmark() {
 # Everything that one server knows goes to another one through the service.
 redis_replica() {
 	redis a2 --replicaof "$(vip "$KIND" "$REAL" | cut -d/ -f1)" 80
-	wait_for 10 is_replica || fail "it never became a replica: $(tail -n 5 "$LAB/tmp/program-a2")"
+	wait_for 30 is_replica || fail "it never became a replica: $(tail -n 5 "$LAB/tmp/program-a2")"
 	benchmark -t set -n 20000 -r 10000 -c 8 -P 16 -d 1000
 	is "$(asked wait 1 5000)" 1 "replicas that have all of it"
 	is "$(pod_run a2 redis-cli -p 7000 debug digest)" "$(asked debug digest)" "digest of all that the replica knows"

@@ -466,8 +466,8 @@ splice_twins() {
 	is "$(cat "$LAB/tmp/out1" "$LAB/tmp/out2" | tr '\n' ' ')" "open 8 asked 200 closed open 8 asked 200 closed "
 	# Two that are established at the same moment look alike: then one of them stays with the stack.
 	is "$(($(counted 1 splice_admitted) + $(counted 1 splice_full)))" 16 "pairs"
-	counts_least 1 splice_admitted 10
-	counts_least 1 splice_redirect_msgs 3600
+	counts_least 1 splice_admitted 8
+	counts_least 1 splice_redirect_msgs 2800
 	await_no_pairs
 }
 
