@@ -13,6 +13,7 @@ struct meta_map meta SEC(".maps");
 struct drains_map drains SEC(".maps");
 struct settings_map settings SEC(".maps");
 struct monitoring_map monitoring SEC(".maps");
+struct routes_map routes SEC(".maps");
 struct interfaces_map interfaces SEC(".maps");
 struct sources_map sources SEC(".maps");
 struct endpoint_state_map endpoint_state SEC(".maps");

@@ -9,6 +9,7 @@
 #include "weft/limits.h"
 #include "weft/monitor.h"
 #include "weft/reason.h"
+#include "weft/route.h"
 #include "weft/service.h"
 #include "weft/splice.h"
 #include "weft/state.h"
@@ -90,6 +91,14 @@ struct monitoring_map {
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct monitoring_row);
+};
+
+struct routes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ROUTES);
+	__type(key, struct route_key);
+	__type(value, struct route_row);
 };
 
 struct interfaces_map {
@@ -299,6 +308,7 @@ extern struct meta_map meta SEC(".maps");
 extern struct drains_map drains SEC(".maps");
 extern struct settings_map settings SEC(".maps");
 extern struct monitoring_map monitoring SEC(".maps");
+extern struct routes_map routes SEC(".maps");
 extern struct interfaces_map interfaces SEC(".maps");
 extern struct sources_map sources SEC(".maps");
 extern struct endpoint_state_map endpoint_state SEC(".maps");

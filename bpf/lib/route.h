@@ -73,6 +73,10 @@ static inline enum verdict route_service(const struct service_key *key, struct s
 		affinity_find(service, client, now_ns, &pick);
 	}
 	if (!pick.endpoint) {
+		if (service->refuse && bpf_get_prandom_u32() < service->refuse) {
+			count(REASON_REFUSED_BACKEND);
+			return VERDICT_REFUSE;
+		}
 		verdict = route_balance(key, service, &pick);
 		if (verdict != VERDICT_SEND)
 			return verdict;

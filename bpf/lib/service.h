@@ -18,6 +18,7 @@ struct service_view {
 	uint8_t algorithm; /* enum algorithm */
 	uint8_t panic_percent;
 	uint16_t reserved;
+	uint32_t refuse;
 };
 
 /*
@@ -41,6 +42,7 @@ static inline bool service_find(const struct service_key *key, struct service_vi
 	ret->connect_timeout_ms = row->connect_timeout_ms;
 	ret->algorithm = row->algorithm;
 	ret->panic_percent = row->panic_percent;
+	ret->refuse = row->refuse;
 	bpf_spin_unlock(&row->lock);
 	return true;
 }

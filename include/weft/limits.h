@@ -14,9 +14,12 @@ enum limits {
 	MAX_WEIGHTED_SLOTS = 4096,
 	MAX_WEIGHT = 65535,
 
-	NAME_SIZE = 256, /* with the closing NUL */
-	UDP_PAIRS = 8,	 /* services one unconnected UDP socket may talk to at a time */
+	NAME_SIZE = 256,   /* with the closing NUL */
+	VERSION_SIZE = 24, /* with the closing NUL */
+	UDP_PAIRS = 8,	   /* services one unconnected UDP socket may talk to at a time */
 
+	MAX_ROUTES = 16384, /* (route, parent) */
+	MAX_BACKENDS = 16,  /* of one route, as the Gateway API has it */
 	MAX_DRAINS = 65536,
 	EVENT_BYTES = 262144, /* of the ring buffer */
 	MONITOR_BYTES = 262144,

@@ -96,7 +96,8 @@ enum reason {
 	REASON_SPLICE_STREAM = 74,	   /* a stream that TCP alone carries better */
 	REASON_SPLICE_LEFT = 75,	   /* a socket has left the map, with nothing on its way to it */
 
-	REASON_MONITOR_LOST = 76, /* weft monitor does not keep up; nothing but what it prints suffers */
+	REASON_MONITOR_LOST = 76,    /* weft monitor does not keep up; nothing but what it prints suffers */
+	REASON_REFUSED_BACKEND = 77, /* the share of a route's backend that is missing or has no endpoints */
 
 	REASON_COUNT,
 };
@@ -183,6 +184,7 @@ struct stats_row {
 	uint64_t splice_stream;
 	uint64_t splice_left;
 	uint64_t monitor_lost;
+	uint64_t refused_backend;
 };
 
 _Static_assert(sizeof(struct stats_row) == REASON_COUNT * sizeof(uint64_t), "a counter for each reason");

@@ -57,7 +57,7 @@ struct service_row {
 	uint8_t syn_retransmits; /* the SYN's so many-th retransmission is a failure to connect; at least 1 */
 	uint8_t data_retransmits; /* time-outs in a row that are a failure of an open connection; at least 1 */
 	uint32_t connect_timeout_ms; /* what a connect may take in all; zero: as long as the socket would */
-	uint32_t reserved;	     /* zero */
+	uint32_t refuse;	     /* of 2^32 new connections: the share of a route that is refused */
 };
 
 /* Map `slots`. Rows are written once, never updated, and deleted a grace period after their generation. */
@@ -151,6 +151,8 @@ struct meta_row {
 	uint32_t agent_pid; /* for messages; the lock is an flock() on the pin directory */
 	uint64_t next_endpoint;
 	uint64_t netns; /* number of the network namespace whose interfaces are attached to; zero: none yet */
+	uint64_t features;	    /* of enum feature, with which the programs were loaded: a bit each */
+	char version[VERSION_SIZE]; /* of the weft that loaded the programs, cut if need be */
 };
 
 _Static_assert(sizeof(struct service_key) == 24, "service_key");
@@ -162,4 +164,4 @@ _Static_assert(sizeof(struct member_key) == 16, "member_key");
 _Static_assert(sizeof(struct member_row) == 16, "member_row");
 _Static_assert(sizeof(struct drain_row) == 8, "drain_row");
 _Static_assert(sizeof(struct settings_row) == 64, "settings_row");
-_Static_assert(sizeof(struct meta_row) == 32, "meta_row");
+_Static_assert(sizeof(struct meta_row) == 64, "meta_row");

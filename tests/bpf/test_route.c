@@ -170,3 +170,37 @@ Test(pick, alias_is_taken_from_keep_on)
 	cr_assert_eq(at.endpoint, 9);
 	fixture_close(&f);
 }
+
+/* Half of the connections are refused, of those that have no endpoint yet. */
+Test(route, share_is_refused)
+{
+	struct fixture f = fixture_open();
+	struct service_key key = put_simple(&f, 2, (struct service_row){ .refuse = 1u << 31 });
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct shim_route c = route(&f, &key, 1);
+
+		cr_assert(c.verdict == REFUSE || (c.verdict == SEND && c.endpoint));
+		refused += c.verdict == REFUSE;
+	}
+	/* Five standard deviations. */
+	cr_assert(refused > 420 && refused < 580, "%u of 1000", refused);
+	cr_assert_eq(counted(&f, REASON_REFUSED_BACKEND), refused);
+	fixture_close(&f);
+}
+
+Test(route, who_has_an_endpoint_keeps_it_beside_a_share_that_is_refused)
+{
+	struct fixture f = fixture_open();
+	struct service_key key =
+		put_simple(&f, 2, (struct service_row){ .flags = SERVICE_AFFINITY, .affinity_s = 60 });
+	uint64_t endpoint = route(&f, &key, 1).endpoint;
+
+	put_simple(&f, 2,
+		   (struct service_row){ .flags = SERVICE_AFFINITY, .affinity_s = 60, .refuse = UINT32_MAX });
+	for (unsigned i = 0; i < 20; i++)
+		cr_assert_eq(route(&f, &key, 1).endpoint, endpoint);
+	cr_assert_eq(route(&f, &key, 2).verdict, REFUSE);
+	fixture_close(&f);
+}

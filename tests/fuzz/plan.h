@@ -19,7 +19,8 @@ static inline size_t plan_size(const struct plan *plan)
 	return plan_count_puts(plan) + plan_count_deletes(plan);
 }
 
-static inline void put_service(struct present *present, const struct model_service *service)
+static inline void put_service(struct present *present, const struct model *model,
+			       const struct model_service *service)
 {
 	const struct vantage vantage = { .node = "node1", .zone = "a" };
 	_cleanup_(plan_done) struct plan plan = { 0 }, again = { 0 };
@@ -27,7 +28,7 @@ static inline void put_service(struct present *present, const struct model_servi
 	const char *holder = NULL;
 	char name[1024];
 
-	if (view_build(service, &vantage, &wants))
+	if (view_build(model, service, &vantage, &wants))
 		return;
 	snprintf(name, sizeof(name), "%s/%s", service->namespace, service->name);
 	HOLDS(!diff_service(present, name, &wants, &(struct diff_options){ 0 }, &plan, &holder));
@@ -48,5 +49,5 @@ static inline void plan_objects(struct objects *objects)
 	HOLDS(!present_settle(present));
 	HOLDS(!model_replace(model, "input", objects, no_complaint, NULL));
 	while (model_next_dirty(model, &service))
-		put_service(present, &service);
+		put_service(present, model, &service);
 }

@@ -23,7 +23,7 @@ static const char objects[] =
 static const enum table order[] = {
 	TABLE_NAMES,	    TABLE_SERVICES, TABLE_ENDPOINTS, TABLE_ENDPOINT_STATE,
 	TABLE_DRAINS,	    TABLE_INDEX,    TABLE_STATE,     TABLE_RESPONSE_STATE,
-	TABLE_SPLICE_STATE, TABLE_MEMBERS,  TABLE_SLOTS,
+	TABLE_SPLICE_STATE, TABLE_MEMBERS,  TABLE_SLOTS,     TABLE_ROUTES,
 };
 
 /* The next row of the input; false behind the last. */
@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(!parse_text("input", TREE_JSON, objects, strlen(objects), &why, &parsed));
 	HOLDS(!model_replace(model, "input", &parsed.objects, no_complaint, NULL));
 	while (model_next_dirty(model, &service))
-		put_service(present, &service);
+		put_service(present, model, &service);
 	HOLDS(!present_reap(present, &reaped));
 	return 0;
 }

@@ -22,8 +22,6 @@ cli_misuse() {
 		get nothing
 		get services one two
 		get services -o xml
-		explain
-		explain 1
 		unload --cgroup x
 		unload --interfaces x
 		load --uplink
@@ -34,6 +32,8 @@ cli_misuse() {
 		top --once --interval 0
 		top --sort size
 		top -o json
+		get services -w --interval 0
+		get services -w --interval often
 	END
 	[ ! -e "$LAB_BPF/node1" ] || fail "a refused command did something"
 }
@@ -70,6 +70,33 @@ cli_get() {
 	is "$(weft 1 get services -o yaml | grep -cE '^  name: "?web"?$')" 8 "services in YAML"
 }
 
+status_of() { weft 1 get status "$1" -o json | jq -r '.[0].value'; }
+
+cli_status() {
+	local before version
+	refuses 1 weft 1 get status
+	matches "$SAID" "weft is not loaded"
+	before=$(date +%s)
+	expose web 70 "" a1 b1
+	agent_up 1 --without splice,tcx
+	is "$(status_of agent)" running
+	matches "$(weft 1 get status agent)" "process id $AGENT\$"
+	is "$(status_of attached)" yes
+	version=$("$WEFT" version)
+	is "weft $(status_of version), rows of ABI $(status_of abi)" "$version"
+	[ $(($(date -d "$(status_of loaded)" +%s) - before)) -lt 30 ] || fail "loaded at $(status_of loaded)"
+	[ "$(date -d "$(status_of loaded)" +%s)" -ge $((before - 1)) ] || fail "loaded at $(status_of loaded)"
+	is "$(status_of feature.splice) $(status_of feature.health)" "off on"
+	# TCP and UDP of both families, and two endpoints for each.
+	is "$(weft 1 get status map.services -o json | jq -c '.[0] | [.value, .most]')" '["4",65536]'
+	is "$(status_of map.members)" 8
+	matches "$(weft 1 get status)" '^NAME +VALUE'
+	weft 1 splice off >/dev/null
+	is "$(status_of splice)" off
+	agent_kill "$AGENT"
+	is "$(status_of agent)" "not running"
+}
+
 watched() { file_has "$LAB/tmp/watched" "$1" || fail "it was not said: $1; but $(<"$LAB/tmp/watched")"; }
 has_said() { file_has "$LAB/tmp/watched" "$1"; }
 
@@ -97,7 +124,24 @@ cli_watch() {
 	refuses 1 ns_run node1 "$WEFT" get services -w --bpffs "$LAB_BPF/node1"
 }
 
+# Who reads has gone: it ends by itself and without a word, though nothing changes.
+cli_watch_broken_pipe() {
+	local status=0
+	expose web 70 "" a1
+	agent_up 1
+	mkfifo "$LAB/tmp/pipe"
+	ns_run node1 "$WEFT" get --bpffs "$LAB_BPF/node1" services -w >"$LAB/tmp/pipe" 2>"$LAB/tmp/said" </dev/null &
+	WATCHING=$!
+	head -n 1 <"$LAB/tmp/pipe" >/dev/null
+	wait_for 5 is_gone "$WATCHING" || fail "it goes on"
+	wait "$WATCHING" || status=$?
+	is "$status" 0 "exit code"
+	is "$(<"$LAB/tmp/said")" "" "what it said"
+}
+
 test_add usage-errors cli_misuse
 test_add help cli_help
 test_add get cli_get
+test_add get-status cli_status
 test_add get-watch cli_watch
+test_add get-watch-broken-pipe cli_watch_broken_pipe

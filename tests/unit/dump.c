@@ -45,6 +45,26 @@ static void dump_slice(const struct slice *slice, FILE *out)
 	}
 }
 
+static void dump_route(const struct route *route, FILE *out)
+{
+	fprintf(out, "  created \"%s\" rules %zu\n", route->created, route->n_rules);
+	for (size_t i = 0; i < route->n_parents; i++)
+		fprintf(out, "  parent %s/%s port %u section \"%s\"\n", route->parents[i].namespace,
+			route->parents[i].name, route->parents[i].port, route->parents[i].section);
+	for (size_t i = 0; i < route->n_targets; i++)
+		fprintf(out, "  target \"%s\" %s/%s port %u weight %u\n", route->targets[i].kind,
+			route->targets[i].namespace, route->targets[i].name, route->targets[i].port,
+			route->targets[i].weight);
+}
+
+static void dump_grant(const struct grant *grant, FILE *out)
+{
+	for (size_t i = 0; i < grant->n_from; i++)
+		fprintf(out, "  from \"%s\"\n", grant->from[i]);
+	for (size_t i = 0; i < grant->n_to; i++)
+		fprintf(out, "  to \"%s\"\n", grant->to[i]);
+}
+
 static void dump_object(const struct object *object, FILE *out)
 {
 	switch (object->kind) {
@@ -59,6 +79,14 @@ static void dump_object(const struct object *object, FILE *out)
 	case OBJECT_NODE:
 		fprintf(out, "node %s%s at %s\n  zone \"%s\"\n", object->namespace, object->name,
 			object->place, object->node.zone);
+		break;
+	case OBJECT_ROUTE:
+		fprintf(out, "route %s/%s at %s\n", object->namespace, object->name, object->place);
+		dump_route(&object->route, out);
+		break;
+	case OBJECT_GRANT:
+		fprintf(out, "grant %s/%s at %s\n", object->namespace, object->name, object->place);
+		dump_grant(&object->grant, out);
 		break;
 	}
 }

@@ -92,7 +92,7 @@ struct present *fake_kernel_read(const struct fake_kernel *kernel)
 	static const enum table order[] = {
 		TABLE_NAMES,  TABLE_SERVICES,	    TABLE_ENDPOINTS,	TABLE_INDEX,
 		TABLE_STATE,  TABLE_ENDPOINT_STATE, TABLE_MEMBERS,	TABLE_RESPONSE_STATE,
-		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE,
+		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE, TABLE_ROUTES,
 	};
 	struct present *present;
 

@@ -205,3 +205,25 @@ Test(cli, what_watches_takes_filters)
 	}
 	cr_assert(parse("get --once services", &cli, &why));
 }
+
+Test(cli, watching)
+{
+	struct why why = { "" };
+	struct cli cli;
+
+	cr_assert(!parse("get services", &cli, &why));
+	cr_assert_not(cli.watch);
+	cr_assert_eq(cli.interval_ms, 1000);
+	cr_assert(!parse("get -w services --interval 0.25", &cli, &why), "%s", why.text);
+	cr_assert(cli.watch);
+	cr_assert_eq(cli.interval_ms, 250);
+	cr_assert(!parse("get --watch --interval 3600 services", &cli, &why), "%s", why.text);
+	cr_assert_eq(cli.interval_ms, 3600000);
+	cr_assert(parse("get services --interval 0.01", &cli, &why));
+	cr_assert(parse("get services --interval 3601", &cli, &why));
+	cr_assert(parse("get services --interval nan", &cli, &why));
+	cr_assert(parse("get services --interval 1s", &cli, &why));
+	cr_assert(strstr(why.text, "'1s' is no interval"), "%s", why.text);
+	/* It is --without that has no short form. */
+	cr_assert(parse("load -w tcx", &cli, &why));
+}

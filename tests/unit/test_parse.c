@@ -74,20 +74,27 @@ Test(parse, bad_files)
 	compare_all("bad", ".err");
 }
 
-Test(parse, yaml_and_json_mean_the_same)
+static void assert_same(const char *yaml_path, const char *json_path)
 {
 	_cleanup_(parsed_done) struct parsed yaml = { 0 };
 	_cleanup_(parsed_done) struct parsed json = { 0 };
 	_cleanup_(freep) char *yaml_text = NULL, *json_text = NULL;
 	size_t yaml_size, json_size;
 
-	yaml_text = load_file(TEST_DATA "/good/kubectl.yaml", &yaml_size);
-	json_text = load_file(TEST_DATA "/good/kubectl.json", &json_size);
+	yaml_text = load_file(yaml_path, &yaml_size);
+	json_text = load_file(json_path, &json_size);
 	cr_assert_eq(parse_text("a", TREE_YAML, yaml_text, yaml_size, NULL, &yaml), 0);
 	cr_assert_eq(parse_text("b", TREE_JSON, json_text, json_size, NULL, &json), 0);
+	cr_assert_gt(yaml.objects.count, 0);
 	cr_assert_eq(yaml.objects.count, json.objects.count);
 	for (size_t i = 0; i < yaml.objects.count; i++)
 		cr_assert(object_equal(&yaml.objects.items[i], &json.objects.items[i]), "object %zu", i);
+}
+
+Test(parse, yaml_and_json_mean_the_same)
+{
+	assert_same(TEST_DATA "/good/kubectl.yaml", TEST_DATA "/good/kubectl.json");
+	assert_same(TEST_DATA "/good/routes.yaml", TEST_DATA "/good/routes.json");
 }
 
 Test(parse, failure_leaves_the_output_alone)
@@ -126,4 +133,7 @@ Test(parse, survives_damage)
 	survive(TEST_DATA "/good/kinds.yaml", TREE_YAML);
 	survive(TEST_DATA "/good/anchors.yaml", TREE_YAML);
 	survive(TEST_DATA "/good/kubectl.json", TREE_JSON);
+	survive(TEST_DATA "/good/routes.yaml", TREE_YAML);
+	survive(TEST_DATA "/good/routes.json", TREE_JSON);
+	survive(TEST_DATA "/good/slices_v1beta1.yaml", TREE_YAML);
 }

@@ -84,7 +84,7 @@ static struct wants build(struct scene *s)
 {
 	struct wants wants;
 
-	cr_assert(!view_build(&s->model, &s->vantage, &wants));
+	cr_assert(!view_build(NULL, &s->model, &s->vantage, &wants));
 	return wants;
 }
 

@@ -30,6 +30,7 @@ void assert_puts(const struct plan *plan, struct counts expected)
 		[TABLE_MEMBERS] = expected.members,
 		[TABLE_SLOTS] = expected.slots,
 		[TABLE_SERVICES] = expected.services,
+		[TABLE_ROUTES] = expected.routes,
 	};
 
 	assert_counts("puts", plan->puts, wanted);
@@ -49,6 +50,7 @@ void assert_deletes(const struct plan *plan, struct counts expected)
 		[TABLE_MEMBERS] = expected.members,
 		[TABLE_SLOTS] = expected.slots,
 		[TABLE_SERVICES] = expected.services,
+		[TABLE_ROUTES] = expected.routes,
 	};
 
 	assert_counts("deletes", plan->deletes, wanted);

@@ -9,7 +9,7 @@
 struct counts {
 	size_t names;
 	size_t endpoints; /* each with its state; one that goes takes its drain along too */
-	size_t index, state, responses, splices, members, slots, services;
+	size_t index, state, responses, splices, members, slots, services, routes;
 	size_t lone_states, lone_drains; /* without their endpoint */
 };
 

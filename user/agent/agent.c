@@ -70,7 +70,7 @@ static int plan_one(struct agent *a, const struct model_service *service, struct
 	int error;
 
 	snprintf(name, sizeof(name), "%s/%s", service->namespace, service->name);
-	error = view_build(service, &vantage, &wants);
+	error = view_build(a->model, service, &vantage, &wants);
 	if (!error)
 		error = diff_service(a->present, name, &wants, &options, plan, &holder);
 	/* What was kept now has to be looked at again when everything is known. */
@@ -99,7 +99,7 @@ static int plan_forgotten(struct agent *a, struct plan *plan)
 		return 0;
 	a->swept = true;
 	HASH_ITER (by_id, a->present->names_by_id, entry, next) {
-		if (error || !entry->services)
+		if (error || (!entry->services && !entry->routes))
 			continue;
 		split_name(entry->text, namespace, &name);
 		if (!model_find(a->model, namespace, name, &service))

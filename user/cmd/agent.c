@@ -6,11 +6,12 @@
 #include "cmd/cli.h"
 #include "cmd/fail.h"
 #include "kern/load.h"
+#include "version.h"
 
 int cmd_agent(const struct cli *cli)
 {
 	struct agent_options options = {
-		.kern = { cli->bpffs, cli->cgroup, cli->without },
+		.kern = { cli->bpffs, cli->cgroup, cli->without, WEFT_VERSION },
 		.links = cli->links,
 		.source = cli->source,
 		.node = cli->node,

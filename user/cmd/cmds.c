@@ -50,14 +50,19 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "get",
-		.words = "services|endpoints|interfaces|splices|pairs|stats [NAME]",
-		.summary = "Show what the kernel holds: services, endpoints, interfaces, splices or counters",
+		.words = "services|endpoints|routes|interfaces|splices|pairs|stats|status [NAME]",
+		.summary = "Show services, endpoints, routes, interfaces, splices, counters or the status",
 		.details =
-			"Reads the pinned maps; no agent is needed. NAME shows one service (its name, or\n"
+			"Reads the pinned maps; no agent is needed. NAME shows one service or route (its "
+			"name, or\n"
 			"namespace/name), one interface or one counter. 'splices' are services with\n"
 			"weft.dev/splice, what was handed over for them and what went through the stack, "
 			"and\n"
-			"why; 'pairs' their open connections on this node. With --watch a first column says\n"
+			"why; 'pairs' their open connections on this node. 'status' says what is loaded, "
+			"whether "
+			"an\n"
+			"agent is at work, and how full the maps are; exit code 1: nothing is loaded. With "
+			"--watch a first column says\n"
 			"what became of each row: ADDED, MODIFIED or DELETED; -o json is a line for each "
 			"then.",
 		.min_words = 1,

@@ -285,6 +285,7 @@ int explain_print(const struct explained *e, const char *client, enum sheet_form
 	add_service(&tree, root, e);
 	add_affinity(&tree, root, e);
 	add_health(&tree, root, e);
+	add_real(&tree, root, "refused", e->refused);
 	add_steps(&tree, root, e);
 	note(&tree, yyjson_mut_obj_add_val(doc, root, "endpoints", endpoints));
 	for (size_t i = 0; i < e->n_endpoints; i++)

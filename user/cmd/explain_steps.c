@@ -243,6 +243,12 @@ void explain_steps(const struct explained *e, struct steps *ret)
 	say_service(e, ret);
 	if (e->verdict == VERDICT_SEND) {
 		say_affinity(e, ret);
+		if (e->refused > 0)
+			say(ret, "route",
+			    "%.3g %% of the connects are refused (ECONNREFUSED): a route sends them to "
+			    "backends "
+			    "that are missing or have no endpoints; 'weft get routes -o wide' names them",
+			    e->refused * 100);
 		say_algorithm(e, ret);
 		say_health(e, ret);
 	}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft get */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -12,8 +14,9 @@
 #include "cmd/fail.h"
 #include "cmd/full_name.h"
 #include "cmd/get_interfaces.h"
+#include "cmd/get_routes.h"
 #include "cmd/get_splices.h"
-#include "base/clock.h"
+#include "cmd/get_status.h"
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "watch/health.h"
@@ -283,10 +286,12 @@ static const struct {
 } kinds[] = {
 	{ "services", service_columns, ARRAY_LEN(service_columns), 5, fill_services },
 	{ "endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns), 5, fill_endpoints },
+	{ "routes", route_columns, ROUTE_COLUMNS, 4, fill_routes },
 	{ "interfaces", interface_columns, INTERFACE_COLUMNS, 1, fill_interfaces },
 	{ "splices", splice_columns, SPLICE_COLUMNS, 4, fill_splices },
 	{ "pairs", pair_columns, PAIR_COLUMNS, 6, fill_pairs },
 	{ "stats", stat_columns, ARRAY_LEN(stat_columns), 1, fill_stats },
+	{ "status", status_columns, STATUS_COLUMNS, 1, fill_status },
 };
 
 static int read_sheet(const struct cli *cli, size_t kind, struct sheet **ret, struct why *why)
@@ -317,17 +322,24 @@ static void on_signal(int signal)
 	interrupted = 1;
 }
 
-/* Ends when it is told to, or when there is nothing to read any more. */
+/* Waits for the next look; false: nobody reads any more what is printed. */
+static bool wait_for_turn(int interval_ms)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	return poll(&reader, 1, interval_ms) <= 0;
+}
+
+/* Ends when it is told to, or when there is nothing to read any more, or nobody who does. */
 static int watch(const struct cli *cli, size_t kind, struct why *why)
 {
-	struct timespec pause = { cli->interval_ms / 1000, cli->interval_ms % 1000 * 1000000L };
 	const struct sigaction action = { .sa_handler = on_signal };
 	_cleanup_(sheet_freep) struct sheet *before = NULL;
 	int error = 0;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	while (!error && !interrupted) {
+	do {
 		struct sheet *now = NULL;
 
 		error = read_sheet(cli, kind, &now, why);
@@ -336,9 +348,7 @@ static int watch(const struct cli *cli, size_t kind, struct why *why)
 						    !before && !cli->no_headers, stdout);
 		sheet_free(before);
 		before = now;
-		if (!error && !interrupted)
-			nanosleep(&pause, NULL);
-	}
+	} while (!error && !interrupted && wait_for_turn(cli->interval_ms) && !interrupted);
 	return error;
 }
 
@@ -365,9 +375,8 @@ int cmd_get(const struct cli *cli)
 			return get(cli, i);
 	}
 	fprintf(stderr,
-		"weft get: there is no '%s' to get; there are services, endpoints, interfaces, splices, "
-		"pairs "
-		"and stats\n",
+		"weft get: there is no '%s' to get; there are services, endpoints, routes, interfaces, "
+		"splices, pairs, stats and status\n",
 		cli->words[0]);
 	return 2;
 }

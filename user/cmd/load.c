@@ -7,6 +7,7 @@
 #include "cmd/fail.h"
 #include "kern/load.h"
 #include "kern/splice.h"
+#include "version.h"
 
 static void report_feature(const struct feature_state *feature)
 {
@@ -47,7 +48,7 @@ static int attach_once(const struct kern *kern, const struct cli *cli, struct wh
 
 int cmd_load(const struct cli *cli)
 {
-	struct kern_options options = { cli->bpffs, cli->cgroup, cli->without };
+	struct kern_options options = { cli->bpffs, cli->cgroup, cli->without, WEFT_VERSION };
 	struct load_report report;
 	struct why why = { "" };
 	struct kern kern;

@@ -35,6 +35,7 @@ struct kern_options {
 	const char *bpffs;   /* directory of pins */
 	const char *cgroup;  /* NULL: find the pods' own */
 	const char *without; /* features to do without; may be NULL */
+	const char *version; /* of this binary, for whoever asks what was loaded */
 };
 
 /*

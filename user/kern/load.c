@@ -152,8 +152,18 @@ static int load_programs(struct weft *skeleton, struct why *why)
 	return 0;
 }
 
+static uint64_t feature_bits(const struct feature_state features[FEATURE_COUNT])
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < FEATURE_COUNT; i++)
+		bits |= (uint64_t)features[i].on << i;
+	return bits;
+}
+
 /* Ids begin at one; zero is "none" everywhere. */
-static int init_meta(const struct weft *skeleton)
+static int init_meta(const struct kern_options *options, const struct weft *skeleton,
+		     const struct load_report *report)
 {
 	struct meta_row row;
 	uint32_t key = 0;
@@ -161,14 +171,15 @@ static int init_meta(const struct weft *skeleton)
 
 	if (bpf_map_lookup_elem(fd, &key, &row))
 		return -errno;
-	if (row.abi)
-		return 0;
-	row = (struct meta_row){
-		.abi = WEFT_ABI,
-		.next_service = 1,
-		.next_name = 1,
-		.next_endpoint = 1,
-	};
+	if (!row.abi)
+		row = (struct meta_row){
+			.abi = WEFT_ABI,
+			.next_service = 1,
+			.next_name = 1,
+			.next_endpoint = 1,
+		};
+	row.features = feature_bits(report->features);
+	snprintf(row.version, sizeof(row.version), "%s", options->version ? options->version : "");
 	return bpf_map_update_elem(fd, &key, &row, BPF_ANY) ? -errno : 0;
 }
 
@@ -316,7 +327,7 @@ static int load_and_attach(const struct kern_options *options, struct weft *skel
 	if (!error)
 		error = load_programs(skeleton, why);
 	if (!error) {
-		error = init_meta(skeleton);
+		error = init_meta(options, skeleton, report);
 		if (error)
 			why_set(why, error, "meta: %s", strerror(-error));
 	}

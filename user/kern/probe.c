@@ -321,6 +321,15 @@ static int check_list(const char *list, struct why *why)
 	return 0;
 }
 
+struct feature_state feature_describe(enum feature feature)
+{
+	return (struct feature_state){
+		.name = features[feature].name,
+		.effect = features[feature].effect,
+		.required = features[feature].required,
+	};
+}
+
 int probe_features(const char *without, struct feature_state ret[FEATURE_COUNT], struct why *why)
 {
 	int error = check_list(without, why);
@@ -328,11 +337,7 @@ int probe_features(const char *without, struct feature_state ret[FEATURE_COUNT],
 	if (error)
 		return error;
 	for (size_t i = 0; i < FEATURE_COUNT; i++) {
-		ret[i] = (struct feature_state){
-			.name = features[i].name,
-			.effect = features[i].effect,
-			.required = features[i].required,
-		};
+		ret[i] = feature_describe(i);
 		if (list_has(without, features[i].name))
 			why_set(&ret[i].why, 0, "turned off by --without");
 		else

@@ -10,6 +10,7 @@
 
 #include "base/why.h"
 
+/* The order is part of what stands in the map `meta`: to change it is to raise WEFT_ABI. */
 enum feature {
 	FEATURE_BTF,
 	FEATURE_CGROUP_HOOKS,
@@ -43,6 +44,9 @@ struct feature_state {
  * or -EINVAL if `without` names one that there is not.
  */
 int probe_features(const char *without, struct feature_state ret[FEATURE_COUNT], struct why *why);
+
+/* Its name, and what is lost without it; nothing is tried. */
+struct feature_state feature_describe(enum feature feature);
 
 /* The first feature that is required and off; NULL if weft can run here. */
 const struct feature_state *probe_missing(const struct feature_state features[FEATURE_COUNT]);

@@ -83,7 +83,7 @@ int kern_read(struct kern *kern, bool slots, struct present *present, struct why
 	static const enum table order[] = {
 		TABLE_NAMES,  TABLE_SERVICES,	    TABLE_ENDPOINTS,	TABLE_INDEX,
 		TABLE_STATE,  TABLE_ENDPOINT_STATE, TABLE_MEMBERS,	TABLE_RESPONSE_STATE,
-		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE,
+		TABLE_DRAINS, TABLE_SLOTS,	    TABLE_SPLICE_STATE, TABLE_ROUTES,
 	};
 	uint32_t key = 0;
 

@@ -6,66 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-#include <utlist.h>
-
 #include "base/text.h"
-#include "base/vec.h"
-
-/* One object as one origin says it. */
-struct entry {
-	struct object object;
-	struct claim *claim;
-	struct record *record;	      /* the service it is, or is a slice of; NULL if of none */
-	bool stale;		      /* the origin may not say it any more */
-	struct entry *next;	      /* of the origin */
-	struct entry *before, *after; /* of the claim */
-};
-
-/* Who says an object of this kind and name. The first is in force, the others wait. */
-struct claim {
-	char *key;
-	size_t refs;
-	struct entry *entries;
-	UT_hash_handle hh;
-};
-
-struct origin {
-	char *path;
-	struct entry *entries;
-	UT_hash_handle hh;
-};
-
-/*
- * One service. Every entry that belongs to it holds a reference, in force or not, and `slices` has room for all
- * of them: so an object that waited can come into force without memory.
- */
-struct record {
-	char *key;
-	char *namespace;
-	char *name;
-	size_t refs;
-	const struct object *service;
-	const struct object **slices;
-	size_t n_slices;
-	size_t room;
-	bool dirty;
-	struct record *prev, *next; /* among the dirty, or among the gone */
-	UT_hash_handle hh;
-};
-
-struct model {
-	struct claim *claims;
-	struct origin *origins;
-	struct record *records;
-	struct record *dirty; /* oldest first */
-	struct record *gone;  /* handed out by model_next_dirty(), to be freed at the next change */
-};
+#include "model/impl.h"
 
 static const char *const kind_names[] = {
-	[OBJECT_SERVICE] = "Service",
-	[OBJECT_SLICE] = "EndpointSlice",
-	[OBJECT_NODE] = "Node",
+	[OBJECT_SERVICE] = "Service", [OBJECT_SLICE] = "EndpointSlice",	 [OBJECT_NODE] = "Node",
+	[OBJECT_ROUTE] = "TCPRoute",  [OBJECT_GRANT] = "ReferenceGrant",
 };
 
 /* "default/web", or "worker-1" for what has no namespace. */
@@ -78,72 +24,6 @@ static void claim_free(struct claim *claim)
 {
 	free(claim->key);
 	free(claim);
-}
-
-static void record_free(struct record *record)
-{
-	free(record->key);
-	free(record->namespace);
-	free(record->name);
-	free(record->slices);
-	free(record);
-}
-
-static bool record_exists(const struct record *record)
-{
-	return record->service || record->n_slices;
-}
-
-static void record_mark(struct model *model, struct record *record)
-{
-	if (record->dirty)
-		return;
-	record->dirty = true;
-	DL_APPEND(model->dirty, record);
-}
-
-static void record_release(struct model *model, struct record *record)
-{
-	if (--record->refs || record->dirty)
-		return;
-	HASH_DELETE(hh, model->records, record);
-	record_free(record);
-}
-
-static struct record *record_find(const struct model *model, const char *namespace, const char *name)
-{
-	_cleanup_(freep) char *key = text_format("%s/%s", namespace, name);
-	struct record *record = NULL;
-
-	if (key)
-		HASH_FIND_STR(model->records, key, record);
-	return record;
-}
-
-static int record_take(struct model *model, const char *namespace, const char *name, struct record **ret)
-{
-	struct record *record = record_find(model, namespace, name);
-
-	if (!record) {
-		record = calloc(1, sizeof(*record));
-		if (!record)
-			return -ENOMEM;
-		record->key = text_format("%s/%s", namespace, name);
-		record->namespace = strdup(namespace);
-		record->name = strdup(name);
-		if (!record->key || !record->namespace || !record->name) {
-			record_free(record);
-			return -ENOMEM;
-		}
-		HASH_ADD_KEYPTR(hh, model->records, record->key, strlen(record->key), record);
-	}
-	record->refs++;
-	if (vec_reserve(&record->slices, record->refs, &record->room, sizeof(*record->slices))) {
-		record_release(model, record);
-		return -ENOMEM;
-	}
-	*ret = record;
-	return 0;
 }
 
 static void claim_release(struct model *model, struct claim *claim)
@@ -179,6 +59,16 @@ static int claim_take(struct model *model, const struct object *object, struct c
 	return 0;
 }
 
+static void release_records(struct model *model, struct record ***records, size_t count)
+{
+	for (size_t i = 0; *records && i < count; i++) {
+		if ((*records)[i])
+			record_release(model, (*records)[i]);
+	}
+	free(*records);
+	*records = NULL;
+}
+
 /* For one that stands in no claim's list. */
 static void entry_free(struct model *model, struct entry *entry)
 {
@@ -186,10 +76,36 @@ static void entry_free(struct model *model, struct entry *entry)
 		claim_release(model, entry->claim);
 	if (entry->record)
 		record_release(model, entry->record);
+	if (entry->object.kind == OBJECT_ROUTE) {
+		release_records(model, &entry->parents, entry->object.route.n_parents);
+		release_records(model, &entry->targets, entry->object.route.n_targets);
+	}
 	object_done(&entry->object);
 	free(entry);
 }
 
+/* Those that a route names. */
+static int take_services(struct model *model, struct entry *entry)
+{
+	const struct route *route = &entry->object.route;
+	int error = 0;
+
+	entry->parents = calloc(route->n_parents + 1, sizeof(*entry->parents));
+	entry->targets = calloc(route->n_targets + 1, sizeof(*entry->targets));
+	if (!entry->parents || !entry->targets)
+		return -ENOMEM;
+	for (size_t i = 0; !error && i < route->n_parents; i++)
+		error = record_take(model, route->parents[i].namespace, route->parents[i].name,
+				    &entry->parents[i]);
+	for (size_t i = 0; !error && i < route->n_targets; i++) {
+		if (!*route->targets[i].kind)
+			error = record_take(model, route->targets[i].namespace, route->targets[i].name,
+					    &entry->targets[i]);
+	}
+	return error;
+}
+
+/* Takes the object over, also when it fails. */
 /* Takes the object over, also when it fails. */
 static int entry_new(struct model *model, struct object *object, struct entry **ret)
 {
@@ -210,6 +126,8 @@ static int entry_new(struct model *model, struct object *object, struct entry **
 	error = claim_take(model, &entry->object, &entry->claim);
 	if (!error && service)
 		error = record_take(model, entry->object.namespace, service, &entry->record);
+	if (!error && entry->object.kind == OBJECT_ROUTE)
+		error = take_services(model, entry);
 	if (error) {
 		entry_free(model, entry);
 		return error;
@@ -218,54 +136,51 @@ static int entry_new(struct model *model, struct object *object, struct entry **
 	return 0;
 }
 
-static void slices_add(struct record *record, const struct object *object)
+static void entry_enter(struct model *model, struct entry *entry)
 {
-	size_t at = record->n_slices;
-
-	for (; at && strcmp(record->slices[at - 1]->name, object->name) > 0; at--)
-		record->slices[at] = record->slices[at - 1];
-	record->slices[at] = object;
-	record->n_slices++;
+	if (entry->object.kind == OBJECT_GRANT)
+		DL_APPEND2(model->grants, entry, grant_before, grant_after);
+	record_enter(entry);
 }
 
-static void slices_remove(struct record *record, const struct object *object)
+static void entry_leave(struct model *model, struct entry *entry)
 {
-	size_t at = 0;
-
-	while (record->slices[at] != object)
-		at++;
-	record->n_slices--;
-	memmove(&record->slices[at], &record->slices[at + 1],
-		(record->n_slices - at) * sizeof(*record->slices));
+	if (entry->object.kind == OBJECT_GRANT)
+		DL_DELETE2(model->grants, entry, grant_before, grant_after);
+	record_leave(entry);
 }
 
-static void entry_enter(struct entry *entry)
+static void mark_routed(struct model *model)
 {
-	if (!entry->record)
-		return;
-	if (entry->object.kind == OBJECT_SERVICE)
-		entry->record->service = &entry->object;
-	else
-		slices_add(entry->record, &entry->object);
-}
+	struct record *record, *next;
 
-static void entry_leave(struct entry *entry)
-{
-	if (!entry->record)
-		return;
-	if (entry->object.kind == OBJECT_SERVICE)
-		entry->record->service = NULL;
-	else
-		slices_remove(entry->record, &entry->object);
+	HASH_ITER (hh, model->records, record, next) {
+		if (record->n_routes)
+			record_mark(model, record);
+	}
 }
 
 /* Whoever depends on this object must be looked at again. */
 static void entry_mark(struct model *model, const struct entry *entry)
 {
-	if (entry->record)
-		record_mark(model, entry->record);
-	else if (entry->object.kind == OBJECT_NODE && *entry->object.node.zone)
-		model_mark_all_dirty(model);
+	switch (entry->object.kind) {
+	case OBJECT_SERVICE:
+	case OBJECT_SLICE:
+		if (entry->record)
+			record_touch(model, entry->record);
+		break;
+	case OBJECT_NODE:
+		if (*entry->object.node.zone)
+			model_mark_all_dirty(model);
+		break;
+	case OBJECT_ROUTE:
+		for (size_t i = 0; i < entry->object.route.n_parents; i++)
+			record_mark(model, entry->parents[i]);
+		break;
+	case OBJECT_GRANT:
+		mark_routed(model);
+		break;
+	}
 }
 
 /* The origin says `fresh` where it said `old`: `old` takes the content over, `fresh` is freed. */
@@ -273,20 +188,23 @@ static void entry_update(struct model *model, struct entry *old, struct entry *f
 {
 	bool in_force = old->claim->entries == old;
 	bool changed = in_force && !object_equal(&old->object, &fresh->object);
-	struct object object = old->object;
-	struct record *record = old->record;
+	struct entry before = *old;
 
 	if (in_force)
-		entry_leave(old);
+		entry_leave(model, old);
 	if (changed)
 		entry_mark(model, old);
 	old->stale = false;
 	old->object = fresh->object;
 	old->record = fresh->record;
-	fresh->object = object;
-	fresh->record = record;
+	old->parents = fresh->parents;
+	old->targets = fresh->targets;
+	fresh->object = before.object;
+	fresh->record = before.record;
+	fresh->parents = before.parents;
+	fresh->targets = before.targets;
 	if (in_force)
-		entry_enter(old);
+		entry_enter(model, old);
 	if (changed)
 		entry_mark(model, old);
 	entry_free(model, fresh);
@@ -299,7 +217,7 @@ static void entry_append(struct model *model, struct entry *entry, model_complai
 
 	DL_APPEND2(entry->claim->entries, entry, before, after);
 	if (!holder) {
-		entry_enter(entry);
+		entry_enter(model, entry);
 		entry_mark(model, entry);
 	} else if (complain) {
 		_cleanup_(freep) char *name = full_name(object);
@@ -323,9 +241,9 @@ static void entry_remove(struct model *model, struct entry *entry)
 	DL_DELETE2(claim->entries, entry, before, after);
 	heir = in_force ? claim->entries : NULL;
 	if (in_force)
-		entry_leave(entry);
+		entry_leave(model, entry);
 	if (heir)
-		entry_enter(heir);
+		entry_enter(model, heir);
 	if (in_force && !(heir && object_equal(&entry->object, &heir->object))) {
 		entry_mark(model, entry);
 		if (heir)
@@ -454,76 +372,28 @@ int model_replace(struct model *model, const char *path, struct objects *objects
 	return 0;
 }
 
-static void record_show(const struct record *record, struct model_service *ret)
+static bool names(char *const *list, size_t count, const char *name, bool empty_is_all)
 {
-	*ret = (struct model_service){
-		.namespace = record->namespace,
-		.name = record->name,
-		.service = record->service,
-		.slices = record->slices,
-		.n_slices = record->n_slices,
-	};
-}
-
-bool model_next_dirty(struct model *model, struct model_service *ret)
-{
-	struct record *record = model->dirty;
-
-	if (!record)
-		return false;
-	DL_DELETE(model->dirty, record);
-	record->dirty = false;
-	record_show(record, ret);
-	if (!record->refs) {
-		HASH_DELETE(hh, model->records, record);
-		DL_APPEND(model->gone, record);
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(list[i], name) || (empty_is_all && !*list[i]))
+			return true;
 	}
-	return true;
+	return false;
 }
 
-void model_mark_all_dirty(struct model *model)
+bool model_grants(const struct model *model, const char *from, const char *namespace, const char *name)
 {
-	struct record *record, *next;
+	const struct entry *entry;
 
-	HASH_ITER (hh, model->records, record, next) {
-		if (record_exists(record))
-			record_mark(model, record);
+	for (entry = model->grants; entry; entry = entry->grant_after) {
+		const struct grant *grant = &entry->object.grant;
+
+		if (!strcmp(entry->object.namespace, namespace) &&
+		    names(grant->from, grant->n_from, from, false) &&
+		    names(grant->to, grant->n_to, name, true))
+			return true;
 	}
-}
-
-bool model_find(struct model *model, const char *namespace, const char *name, struct model_service *ret)
-{
-	const struct record *record = record_find(model, namespace, name);
-
-	if (!record || !record_exists(record))
-		return false;
-	record_show(record, ret);
-	return true;
-}
-
-static int record_compare(const struct record *a, const struct record *b)
-{
-	int order = strcmp(a->namespace, b->namespace);
-
-	return order ? order : strcmp(a->name, b->name);
-}
-
-int model_each(struct model *model, model_service_fn *call, void *arg)
-{
-	struct model_service service;
-	struct record *record, *next;
-	int result = 0;
-
-	HASH_SRT(hh, model->records, record_compare);
-	HASH_ITER (hh, model->records, record, next) {
-		if (!record_exists(record))
-			continue;
-		record_show(record, &service);
-		result = call(arg, &service);
-		if (result)
-			break;
-	}
-	return result;
+	return false;
 }
 
 const char *model_zone(const struct model *model, const char *node)
@@ -559,6 +429,8 @@ void model_free(struct model *model)
 	HASH_ITER (hh, model->origins, origin, next_origin) {
 		LL_FOREACH_SAFE(origin->entries, entry, next_entry)
 		{
+			free(entry->parents);
+			free(entry->targets);
 			object_done(&entry->object);
 			free(entry);
 		}

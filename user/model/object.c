@@ -43,6 +43,29 @@ static void slice_done(struct slice *slice)
 	free(slice->endpoints);
 }
 
+static void route_done(struct route *route)
+{
+	free(route->created);
+	for (size_t i = 0; i < route->n_parents; i++) {
+		free(route->parents[i].namespace);
+		free(route->parents[i].name);
+		free(route->parents[i].section);
+	}
+	for (size_t i = 0; i < route->n_targets; i++) {
+		free(route->targets[i].kind);
+		free(route->targets[i].namespace);
+		free(route->targets[i].name);
+	}
+	free(route->parents);
+	free(route->targets);
+}
+
+static void grant_done(struct grant *grant)
+{
+	strings_done(grant->from, grant->n_from);
+	strings_done(grant->to, grant->n_to);
+}
+
 void object_done(struct object *object)
 {
 	switch (object->kind) {
@@ -54,6 +77,12 @@ void object_done(struct object *object)
 		break;
 	case OBJECT_NODE:
 		free(object->node.zone);
+		break;
+	case OBJECT_ROUTE:
+		route_done(&object->route);
+		break;
+	case OBJECT_GRANT:
+		grant_done(&object->grant);
 		break;
 	}
 	free(object->namespace);
@@ -132,6 +161,40 @@ static bool slice_equal(const struct slice *a, const struct slice *b)
 	return true;
 }
 
+static bool parent_equal(const struct route_parent *a, const struct route_parent *b)
+{
+	return same(a->namespace, b->namespace) && same(a->name, b->name) && same(a->section, b->section) &&
+	       a->port == b->port;
+}
+
+static bool target_equal(const struct route_target *a, const struct route_target *b)
+{
+	return same(a->kind, b->kind) && same(a->namespace, b->namespace) && same(a->name, b->name) &&
+	       a->port == b->port && a->weight == b->weight;
+}
+
+static bool route_equal(const struct route *a, const struct route *b)
+{
+	if (!same(a->created, b->created) || a->n_rules != b->n_rules || a->n_parents != b->n_parents ||
+	    a->n_targets != b->n_targets)
+		return false;
+	for (size_t i = 0; i < a->n_parents; i++) {
+		if (!parent_equal(&a->parents[i], &b->parents[i]))
+			return false;
+	}
+	for (size_t i = 0; i < a->n_targets; i++) {
+		if (!target_equal(&a->targets[i], &b->targets[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool grant_equal(const struct grant *a, const struct grant *b)
+{
+	return strings_equal(a->from, a->n_from, b->from, b->n_from) &&
+	       strings_equal(a->to, a->n_to, b->to, b->n_to);
+}
+
 bool object_equal(const struct object *a, const struct object *b)
 {
 	if (a->kind != b->kind || !same(a->namespace, b->namespace) || !same(a->name, b->name))
@@ -143,6 +206,10 @@ bool object_equal(const struct object *a, const struct object *b)
 		return slice_equal(&a->slice, &b->slice);
 	case OBJECT_NODE:
 		return same(a->node.zone, b->node.zone);
+	case OBJECT_ROUTE:
+		return route_equal(&a->route, &b->route);
+	case OBJECT_GRANT:
+		return grant_equal(&a->grant, &b->grant);
 	}
 	return false;
 }

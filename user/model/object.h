@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The objects weft knows, as Kubernetes defines them (v1 Service, discovery.k8s.io/v1 EndpointSlice, v1 Node),
- * reduced to the fields that decide. Plain data: every pointer is owned by the object; strings are never NULL
+ * The objects weft knows, as Kubernetes defines them (v1 Service, discovery.k8s.io/v1 EndpointSlice, v1 Node; TCPRoute
+ * and ReferenceGrant of gateway.networking.k8s.io), reduced to the fields that decide. Plain data: every pointer is owned by the object; strings are never NULL
  * unless said so. Ports in host order.
  */
 #pragma once
@@ -16,6 +16,8 @@ enum object_kind {
 	OBJECT_SERVICE,
 	OBJECT_SLICE,
 	OBJECT_NODE,
+	OBJECT_ROUTE,
+	OBJECT_GRANT,
 };
 
 struct service_port {
@@ -101,6 +103,41 @@ struct node {
 	char *zone; /* label topology.kubernetes.io/zone; "" if absent */
 };
 
+/* A service whose connections a route spreads. */
+struct route_parent {
+	char *namespace;
+	char *name;
+	char *section; /* the name of a port; "" for any */
+	uint16_t port; /* zero: any */
+};
+
+/* Where it sends a share of them. */
+struct route_target {
+	char *kind; /* "" for a Service, else "Kind" or "Kind.group" */
+	char *namespace;
+	char *name;
+	uint16_t port; /* zero: none, as other kinds may have it */
+	uint32_t weight;
+};
+
+/* TCPRoute */
+struct route {
+	char *created; /* creationTimestamp, which sorts as text; "" if it has none */
+	size_t n_rules;
+	struct route_parent *parents; /* the services among them */
+	size_t n_parents;
+	struct route_target *targets; /* of the first rule */
+	size_t n_targets;
+};
+
+/* ReferenceGrant, as far as it allows TCPRoutes of other namespaces to name Services of its own. */
+struct grant {
+	char **from; /* namespaces */
+	size_t n_from;
+	char **to; /* names; "" for all */
+	size_t n_to;
+};
+
 struct object {
 	enum object_kind kind;
 	char *namespace; /* "default" if a namespaced object says none; "" for a node */
@@ -110,6 +147,8 @@ struct object {
 		struct service service;
 		struct slice slice;
 		struct node node;
+		struct route route;
+		struct grant grant;
 	};
 };
 

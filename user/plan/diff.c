@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "plan/diff_route.h"
 #include "plan/entry.h"
 #include "plan/slots.h"
 
@@ -208,6 +209,7 @@ static void set_row(struct service_row *row, const struct want *want)
 	row->syn_retransmits = want->health.syn_retransmits;
 	row->data_retransmits = want->health.data_retransmits;
 	row->connect_timeout_ms = want->health.connect_timeout_ms;
+	row->refuse = want->refuse;
 }
 
 static int update_service(struct present *present, struct plan *plan, struct service_entry *entry,
@@ -271,8 +273,9 @@ static bool wants_none(const struct want *want)
 	return true;
 }
 
-static int diff_want(struct present *present, const char *name, const struct want *want,
-		     const struct diff_options *options, struct plan *plan, const char **ret_holder)
+/* `keep`: what is there takes connections on until more is known. */
+static int diff_want(struct present *present, const char *name, const struct want *want, bool keep,
+		     struct plan *plan, const char **ret_holder)
 {
 	struct service_entry *entry = service_find(present, &want->key);
 	const struct name_entry *own = name_find(present, name);
@@ -288,7 +291,7 @@ static int diff_want(struct present *present, const char *name, const struct wan
 		error = service_add(present, plan, &want->key, name, &entry);
 		if (error)
 			return error;
-	} else if (options->keep && entry->row.slot_count && wants_none(want)) {
+	} else if (keep && entry->row.slot_count) {
 		entry->wanted = true;
 		return 0;
 	}
@@ -301,13 +304,21 @@ int diff_service(struct present *present, const char *name, const struct wants *
 {
 	struct name_entry *own = name_find(present, name);
 	struct service_entry *entry, *next;
+	bool lost;
 	int error = 0;
 
 	*ret_holder = NULL;
+	lost = options->keep && routes_are_lost(present, name, wants);
 	for (entry = own ? own->services : NULL; entry; entry = entry->next_of_name)
 		entry->wanted = options->keep;
-	for (size_t i = 0; !error && i < wants->count; i++)
-		error = diff_want(present, name, &wants->items[i], options, plan, ret_holder);
+	for (size_t i = 0; !error && i < wants->count; i++) {
+		const struct want *want = &wants->items[i];
+		bool keep = options->keep && (lost || want->doubtful || wants_none(want));
+
+		error = diff_want(present, name, want, keep, plan, ret_holder);
+	}
+	if (!error)
+		error = diff_routes(present, name, wants, options, plan);
 	own = name_find(present, name);
 	for (entry = own ? own->services : NULL; !error && entry; entry = next) {
 		next = entry->next_of_name;

@@ -34,6 +34,15 @@ int service_add(struct present *present, struct plan *plan, const struct service
 /* Forgets the row and frees the entry; its slots, members and names must have been released. */
 void service_remove(struct present *present, struct service_entry *entry);
 
+struct route_entry *route_find(const struct present *present, const struct route_key *key);
+/* Adds an empty row; NULL without memory. No references are counted. */
+struct route_entry *route_insert(struct present *present, const struct route_key *key);
+void route_remove(struct present *present, struct route_entry *entry);
+/* Calls for each name that the row bears, until a call fails. */
+typedef int route_name_fn(struct present *present, uint32_t name);
+int route_each_name(struct present *present, const struct route_key *key, const struct route_row *row,
+		    route_name_fn *call);
+
 /* ---- for reading and reaping ---- */
 
 int ids_add(struct ids *ids, uint64_t id);

@@ -19,6 +19,7 @@ const struct table_shape table_shapes[TABLE_COUNT] = {
 	[TABLE_MEMBERS] = { "members", sizeof(struct member_key), sizeof(struct member_row), true },
 	[TABLE_SLOTS] = { "slots", sizeof(struct slot_key), sizeof(struct slot_row), false },
 	[TABLE_SERVICES] = { "services", sizeof(struct service_key), sizeof(struct service_row), true },
+	[TABLE_ROUTES] = { "routes", sizeof(struct route_key), sizeof(struct route_row), false },
 };
 
 static void rows_done(struct rows *rows)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "weft/route.h"
 #include "weft/service.h"
 #include "weft/splice.h"
 #include "weft/state.h"
@@ -26,6 +27,7 @@ enum table {
 	TABLE_MEMBERS,
 	TABLE_SLOTS,
 	TABLE_SERVICES,
+	TABLE_ROUTES, /* for people: said when it is done */
 	TABLE_COUNT,
 };
 

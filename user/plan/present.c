@@ -30,10 +30,13 @@ void present_free(struct present *present)
 	struct endpoint_entry *endpoint, *next_endpoint;
 	struct index_entry *index, *next_index;
 	struct response_entry *response, *next_response;
+	struct route_entry *route, *next_route;
 	struct name_entry *name, *next_name;
 
 	if (!present)
 		return;
+	HASH_ITER (hh, present->routes, route, next_route)
+		route_remove(present, route);
 	HASH_ITER (by_key, present->services_by_key, service, next_service)
 		service_remove(present, service);
 	HASH_ITER (by_id, present->endpoints_by_id, endpoint, next_endpoint)
@@ -150,6 +153,16 @@ static int read_service(struct present *present, const struct service_key *key, 
 	return 0;
 }
 
+static int read_route(struct present *present, const struct route_key *key, const struct route_row *row)
+{
+	struct route_entry *route = route_insert(present, key);
+
+	if (!route)
+		return -ENOMEM;
+	route->row = *row;
+	return 0;
+}
+
 int present_read(struct present *present, enum table table, const void *key, const void *value)
 {
 	struct endpoint_entry *endpoint;
@@ -181,6 +194,8 @@ int present_read(struct present *present, enum table table, const void *key, con
 		return read_splice_state(present, *(const uint32_t *)key);
 	case TABLE_MEMBERS:
 		return read_member(present, key, value);
+	case TABLE_ROUTES:
+		return read_route(present, key, value);
 	case TABLE_SLOTS:
 		return read_slot(present, key, value);
 	default:
@@ -196,12 +211,13 @@ int member_compare(const void *left, const void *right)
 	return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
 }
 
-static void reference_name(struct present *present, uint32_t id)
+static int reference_name(struct present *present, uint32_t id)
 {
 	struct name_entry *entry = id ? name_by_id(present, id) : NULL;
 
 	if (entry)
 		entry->refs++;
+	return 0;
 }
 
 static void use_response(struct present *present, const struct service_entry *service, uint64_t endpoint)
@@ -240,8 +256,11 @@ int present_settle(struct present *present)
 	struct service_entry *service, *next_service;
 	struct endpoint_entry *endpoint, *next_endpoint;
 	struct index_entry *index, *next_index;
+	struct route_entry *route, *next_route;
 	int error = 0;
 
+	HASH_ITER (hh, present->routes, route, next_route)
+		route_each_name(present, &route->key, &route->row, reference_name);
 	HASH_ITER (by_key, present->services_by_key, service, next_service) {
 		reference_name(present, service->row.name);
 		if (service->n_members)

@@ -12,9 +12,10 @@
 /* One string of the map `names`. */
 struct name_entry {
 	uint32_t id;
-	size_t refs; /* service and endpoint rows that bear it */
+	size_t refs; /* rows that bear it */
 	char *text;
 	struct service_entry *services; /* rows of the service of this name */
+	struct route_entry *routes;	/* rows of the routes that name it */
 	UT_hash_handle by_text, by_id;
 };
 
@@ -67,6 +68,14 @@ struct service_entry {
 	UT_hash_handle by_key, by_id;
 };
 
+struct route_entry {
+	struct route_key key;
+	struct route_row row;
+	bool wanted; /* used by the diff */
+	struct route_entry *next_of_parent;
+	UT_hash_handle hh;
+};
+
 struct ids {
 	uint64_t *items;
 	size_t count;
@@ -80,6 +89,7 @@ struct present {
 	struct index_entry *index;
 	struct service_entry *services_by_key, *services_by_id;
 	struct response_entry *responses;
+	struct route_entry *routes;
 	/* What to do once no reader can hold what led to old rows: deletions, and repairs of the index. */
 	struct plan garbage;
 	/* Ids that lost their last reference; they may have found another since. */

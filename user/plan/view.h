@@ -6,6 +6,7 @@
 #pragma once
 
 #include "model/model.h"
+#include "plan/route.h"
 #include "weft/service.h"
 
 struct want_endpoint {
@@ -24,7 +25,9 @@ struct want_endpoint {
 struct want {
 	struct service_key key;
 	enum algorithm algorithm;
-	uint32_t flags; /* enum service_flag */
+	uint32_t flags;	 /* enum service_flag */
+	uint32_t refuse; /* of 2^32 connections: the share of backends that a route names in vain */
+	bool doubtful;	 /* a backend is not there, perhaps because not everything is known yet */
 	uint32_t affinity_s;
 	uint32_t decay_ms;
 	struct health_knobs health;
@@ -35,6 +38,8 @@ struct want {
 struct wants {
 	struct want *items;
 	size_t count;
+	struct want_route *routes; /* those that name the service, in force or not */
+	size_t n_routes;
 };
 
 void wants_done(struct wants *wants);
@@ -48,7 +53,9 @@ struct vantage {
 };
 
 /*
- * What one service wants; nothing at all if it is gone or ignored. Returns 0 or -ENOMEM. The result borrows
- * strings from the model.
+ * What one service wants; of addresses nothing at all if it is gone or ignored. A port that a route of the Gateway API
+ * decides of has the endpoints of the route's backends instead of its own. Returns 0 or -ENOMEM. The result borrows
+ * from the model, which may be NULL for a service without routes.
  */
-int view_build(const struct model_service *service, const struct vantage *vantage, struct wants *ret);
+int view_build(const struct model *model, const struct model_service *service, const struct vantage *vantage,
+	       struct wants *ret);

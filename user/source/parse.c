@@ -16,8 +16,7 @@ static int parse_node(struct parsing *p);
 
 struct kind {
 	const char *name;
-	const char *api;
-	const char *older;		 /* an API that is read as well; NULL: none */
+	const char *const *apis;	 /* the versions that are read; ends with NULL */
 	int (*parse)(struct parsing *p); /* NULL: a list */
 	const char *item;		 /* of a list: the kind of items that name none */
 	enum object_kind kind;
@@ -25,20 +24,26 @@ struct kind {
 	bool (*knows)(const char *annotation);
 };
 
-static const char core_api[] = "v1";
-static const char discovery_api[] = "discovery.k8s.io/v1";
-/* Of clusters before 1.25. */
-static const char discovery_beta_api[] = "discovery.k8s.io/v1beta1";
+static const char *const core_apis[] = { "v1", NULL };
+static const char *const discovery_apis[] = { "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1", NULL };
+static const char *const route_apis[] = { "gateway.networking.k8s.io/v1",
+					  "gateway.networking.k8s.io/v1alpha2", NULL };
+static const char *const grant_apis[] = { "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1",
+					  "gateway.networking.k8s.io/v1alpha2", NULL };
 static const char annotation_prefix[] = "weft.dev/";
 
 static const struct kind kinds[] = {
-	{ "Service", core_api, NULL, parse_service, NULL, OBJECT_SERVICE, balance_knows },
-	{ "EndpointSlice", discovery_api, discovery_beta_api, parse_slice, NULL, OBJECT_SLICE, slice_knows },
-	{ "Node", core_api, NULL, parse_node, NULL, OBJECT_NODE, NULL },
-	{ "List", core_api, NULL, NULL, NULL, 0, NULL },
-	{ "ServiceList", core_api, NULL, NULL, "Service", 0, NULL },
-	{ "EndpointSliceList", discovery_api, discovery_beta_api, NULL, "EndpointSlice", 0, NULL },
-	{ "NodeList", core_api, NULL, NULL, "Node", 0, NULL },
+	{ "Service", core_apis, parse_service, NULL, OBJECT_SERVICE, balance_knows },
+	{ "EndpointSlice", discovery_apis, parse_slice, NULL, OBJECT_SLICE, slice_knows },
+	{ "Node", core_apis, parse_node, NULL, OBJECT_NODE, NULL },
+	{ "TCPRoute", route_apis, parse_route, NULL, OBJECT_ROUTE, NULL },
+	{ "ReferenceGrant", grant_apis, parse_grant, NULL, OBJECT_GRANT, NULL },
+	{ "List", core_apis, NULL, NULL, 0, NULL },
+	{ "ServiceList", core_apis, NULL, "Service", 0, NULL },
+	{ "EndpointSliceList", discovery_apis, NULL, "EndpointSlice", 0, NULL },
+	{ "NodeList", core_apis, NULL, "Node", 0, NULL },
+	{ "TCPRouteList", route_apis, NULL, "TCPRoute", 0, NULL },
+	{ "ReferenceGrantList", grant_apis, NULL, "ReferenceGrant", 0, NULL },
 };
 
 void notices_done(struct notices *notices)
@@ -248,6 +253,29 @@ static bool same_group(const char *api)
 	       (length > strlen(own) && !strncmp(slash - strlen(own), own, strlen(own)));
 }
 
+static bool reads(const struct kind *kind, const char *api)
+{
+	for (size_t i = 0; kind->apis[i]; i++) {
+		if (!strcmp(api, kind->apis[i]))
+			return true;
+	}
+	return false;
+}
+
+static int refuse_api(const struct field *api, const struct kind *kind)
+{
+	char text[256] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; kind->apis[i]; i++)
+		length += snprintf(text + length, sizeof(text) - length, "%s%s",
+				   !i		       ? ""
+				   : kind->apis[i + 1] ? ", "
+						       : " and ",
+				   kind->apis[i]);
+	return field_refuse_value(api, "is not supported for %s (only %s)", kind->name, text);
+}
+
 /* The kind of an object, NULL for one that is passed over. `list` may name the kind in its stead. */
 static int find_kind(const struct field *self, const struct kind *list, const struct kind **ret)
 {
@@ -265,17 +293,15 @@ static int find_kind(const struct field *self, const struct kind *list, const st
 	if (!name)
 		return field_refuse(&kind_field, "is missing");
 	if (!api && list && list->item && !strcmp(name, list->item))
-		api = list->api;
+		api = list->apis[0];
 	*ret = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (strcmp(name, kinds[i].name))
 			continue;
-		if (api && (!strcmp(api, kinds[i].api) || (kinds[i].older && !strcmp(api, kinds[i].older))))
+		if (api && reads(&kinds[i], api))
 			*ret = &kinds[i];
 		else if (!api || same_group(api))
-			return field_refuse_value(&api_field, "is not supported for %s (only %s%s%s)", name,
-						  kinds[i].api, kinds[i].older ? " and " : "",
-						  kinds[i].older ? kinds[i].older : "");
+			return refuse_api(&api_field, &kinds[i]);
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The text of a file to objects: v1 Service, discovery.k8s.io/v1 EndpointSlice and v1 Node, one by one or in
- * the lists that kubectl prints. Objects of other kinds are passed over, fields that decide nothing here as
+ * The text of a file to objects: v1 Service, discovery.k8s.io/v1 and v1beta1 EndpointSlice, v1 Node, and of
+ * gateway.networking.k8s.io TCPRoute and ReferenceGrant, one by one or in the lists that kubectl prints. Objects of other kinds are passed over, fields that decide nothing here as
  * well; what is wrong in a field that decides fails the file.
  */
 #pragma once

@@ -21,6 +21,8 @@ struct parsing {
 /* Each fills p->object, which the caller frees also on failure. */
 int parse_service(struct parsing *p);
 int parse_slice(struct parsing *p);
+int parse_route(struct parsing *p);
+int parse_grant(struct parsing *p);
 /* Is this an annotation that parse_slice() reads? */
 bool slice_knows(const char *annotation);
 

@@ -198,6 +198,16 @@ static void stay_with(struct explained *e)
 	}
 }
 
+/* A route's share for backends that are not there is refused before anybody is drawn. */
+static void refuse_share(struct explained *e)
+{
+	e->refused = e->service.refuse / (double)(1ull << 32);
+	for (size_t i = 0; i < e->n_endpoints; i++) {
+		e->endpoints[i].next *= 1 - e->refused;
+		e->endpoints[i].share *= 1 - e->refused;
+	}
+}
+
 static int weigh_all(struct explained *e, struct chance *chance)
 {
 	int error;
@@ -249,6 +259,8 @@ static int take_chance(const struct kern *kern, struct explained *e)
 		error = weigh_all(e, &chance);
 	if (!error && e->stay == STAY_KEPT)
 		stay_with(e);
+	else if (!error)
+		refuse_share(e);
 	return error;
 }
 

@@ -62,7 +62,8 @@ struct explained {
 	uint64_t stay_until_ns;
 	uint32_t listed, available, drained; /* endpoints in the slots; those that can be used, ... */
 	uint32_t tolerance;		     /* enum tolerance */
-	bool moves;			     /* a connect that fails is moved to another endpoint */
+	double refused; /* of many connects: the share of a route's backends that are missing; 0 to 1 */
+	bool moves;	/* a connect that fails is moved to another endpoint */
 	bool has_cursor;
 	uint32_t cursor;
 	struct explained_endpoint *endpoints; /* sorted by address and port */
