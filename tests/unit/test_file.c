@@ -598,3 +598,55 @@ Test(file, two_files_say_the_same)
 	await_port(&w, "a", 81);
 	end(&w);
 }
+
+static uint64_t all_errors(const struct source_status *status)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SOURCE_ERRORS; i++)
+		sum += status->errors[i];
+	return sum;
+}
+
+Test(file, status_tells_what_is_wrong)
+{
+	struct source_status status;
+	struct world w;
+	uint64_t events, last_event_ns;
+
+	begin(&w);
+	write_service(&w, "d/a.yaml", "a", 80);
+	write_file(&w, "d/b.yaml", "kind: [");
+	open_source(&w);
+	source_status(w.source, &status);
+	cr_expect_str_eq(status.kind, "file");
+	cr_expect_not(status.complete);
+	cr_expect_eq(status.events, 2);
+	cr_expect_gt(status.last_event_ns, 0);
+	cr_expect_eq(status.errors[SOURCE_ERROR_PARSE], 1);
+	cr_expect_eq(all_errors(&status), 1);
+	cr_expect(strstr(status.wrong.text, "d/b.yaml:"), "%s", status.wrong.text);
+	cr_expect_eq(model_count(w.model, OBJECT_SERVICE), 1);
+	events = status.events;
+	last_event_ns = status.last_event_ns;
+	write_service(&w, "d/b.yaml", "b", 81);
+	await_port(&w, "b", 81);
+	source_status(w.source, &status);
+	cr_expect(status.complete);
+	cr_expect_gt(status.events, events);
+	cr_expect_gt(status.last_event_ns, last_event_ns);
+	cr_expect_str_eq(status.wrong.text, "");
+	cr_expect_eq(status.errors[SOURCE_ERROR_PARSE], 1, "what was counted stays");
+	cr_expect_eq(model_count(w.model, OBJECT_SERVICE), 2);
+	write_service(&w, "d/c.yaml", "a", 82);
+	await_said(&w, "BAD: d/c.yaml:1: Service default/a stands at ");
+	source_status(w.source, &status);
+	cr_expect_eq(status.errors[SOURCE_ERROR_DUPLICATE], 1);
+	cr_expect_eq(model_count(w.model, OBJECT_SERVICE), 2, "one that waits is not in force");
+	run(&w, "mv d away");
+	await_said(&w, "the directory is gone");
+	source_status(w.source, &status);
+	cr_expect(strstr(status.wrong.text, "d: the directory is gone"), "%s", status.wrong.text);
+	cr_expect_eq(status.errors[SOURCE_ERROR_READ], 1);
+	end(&w);
+}

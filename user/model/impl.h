@@ -64,7 +64,8 @@ struct model {
 	struct record *records;
 	struct record *dirty; /* oldest first */
 	struct entry *grants;
-	struct record *gone; /* handed out by model_next_dirty(), to be freed at the next change */
+	size_t counts[OBJECT_KINDS]; /* of what is in force */
+	struct record *gone;	     /* handed out by model_next_dirty(), to be freed at the next change */
 };
 
 /* Finds or makes it, and counts one more reference. Returns 0 or -ENOMEM. */

@@ -14,6 +14,16 @@ static const char *const kind_names[] = {
 	[OBJECT_ROUTE] = "TCPRoute",  [OBJECT_GRANT] = "ReferenceGrant",
 };
 
+const char *object_kind_name(enum object_kind kind)
+{
+	return kind_names[kind];
+}
+
+size_t model_count(const struct model *model, enum object_kind kind)
+{
+	return model->counts[kind];
+}
+
 /* "default/web", or "worker-1" for what has no namespace. */
 static char *full_name(const struct object *object)
 {
@@ -106,7 +116,6 @@ static int take_services(struct model *model, struct entry *entry)
 }
 
 /* Takes the object over, also when it fails. */
-/* Takes the object over, also when it fails. */
 static int entry_new(struct model *model, struct object *object, struct entry **ret)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
@@ -140,6 +149,7 @@ static void entry_enter(struct model *model, struct entry *entry)
 {
 	if (entry->object.kind == OBJECT_GRANT)
 		DL_APPEND2(model->grants, entry, grant_before, grant_after);
+	model->counts[entry->object.kind]++;
 	record_enter(entry);
 }
 
@@ -147,6 +157,7 @@ static void entry_leave(struct model *model, struct entry *entry)
 {
 	if (entry->object.kind == OBJECT_GRANT)
 		DL_DELETE2(model->grants, entry, grant_before, grant_after);
+	model->counts[entry->object.kind]--;
 	record_leave(entry);
 }
 

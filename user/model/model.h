@@ -56,5 +56,11 @@ int model_each(struct model *model, model_service_fn *call, void *arg);
 /* May a TCPRoute of the namespace `from` send to this service of another one? */
 bool model_grants(const struct model *model, const char *from, const char *namespace, const char *name);
 
+/* How many objects of the kind are in force. */
+size_t model_count(const struct model *model, enum object_kind kind);
+
+/* "Service", "EndpointSlice", ... */
+const char *object_kind_name(enum object_kind kind);
+
 /* The zone of a node; "" if the node or its zone is not known. */
 const char *model_zone(const struct model *model, const char *node);

@@ -20,6 +20,10 @@ enum object_kind {
 	OBJECT_GRANT,
 };
 
+enum {
+	OBJECT_KINDS = OBJECT_GRANT + 1,
+};
+
 struct service_port {
 	char *name; /* "" if it has none */
 	uint16_t port;

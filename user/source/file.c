@@ -106,6 +106,7 @@ static void recover(struct file_source *s)
 
 	s->lost = error != 0;
 	if (error) {
+		s->errors[SOURCE_ERROR_READ] += !s->told;
 		if (!s->told)
 			file_source_say(s, true,
 					"%s: the directory is gone (%s); what it said last stays in force",
@@ -296,7 +297,44 @@ size_t file_source_reads(const struct source *source)
 	return ((const struct file_source *)source)->reads;
 }
 
-static const struct source_ops ops = { .close = file_source_close, .complete = file_source_complete };
+/* Of several files that are wrong, the first by name: so it is the same one each time. */
+static void say_what_is_wrong(const struct file_source *s, struct why *ret)
+{
+	const struct file *first = NULL;
+	struct file *file, *next;
+	size_t count = 0;
+
+	HASH_ITER (hh, s->files, file, next) {
+		if (!file->error)
+			continue;
+		count++;
+		if (!first || strcmp(file->name, first->name) < 0)
+			first = file;
+	}
+	if (s->lost)
+		why_set(ret, 0, "%s: the directory is gone", s->dir.path);
+	else if (s->doubtful)
+		why_set(ret, 0, "%s: the directory is another one now, and empty", s->dir.path);
+	else if (count > 1)
+		why_set(ret, 0, "%s (and %zu more files)", first->error, count - 1);
+	else if (first)
+		why_set(ret, 0, "%s", first->error);
+}
+
+static void file_source_status(const struct source *source, struct source_status *ret)
+{
+	const struct file_source *s = (const struct file_source *)source;
+
+	ret->kind = "file";
+	ret->last_event_ns = s->last_event_ns;
+	ret->events = s->reads;
+	memcpy(ret->errors, s->errors, sizeof(ret->errors));
+	say_what_is_wrong(s, &ret->wrong);
+}
+
+static const struct source_ops ops = { .close = file_source_close,
+				       .complete = file_source_complete,
+				       .status = file_source_status };
 
 int file_source_open(const char *where, uv_loop_t *loop, struct model *model,
 		     const struct source_events *events, struct why *why, struct source **ret)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 void file_free(struct file *file)
@@ -102,16 +103,21 @@ static void say_notices(struct file_source *s, struct file *file, struct notices
 
 static void on_complaint(void *arg, const char *sentence)
 {
-	file_source_say_line(arg, true, sentence);
+	struct file_source *s = arg;
+
+	s->errors[SOURCE_ERROR_DUPLICATE]++;
+	file_source_say_line(s, true, sentence);
 }
 
 /* What was read well before stays in force. */
-static void file_fail(struct file_source *s, struct file *file, bool anew, const char *text)
+static void file_fail(struct file_source *s, struct file *file, enum source_error kind, bool anew,
+		      const char *text)
 {
 	char *error;
 
 	if (file->error && !anew && !strcmp(file->error, text))
 		return;
+	s->errors[kind]++;
 	file_source_say_line(s, true, text);
 	error = strdup(text);
 	free(file->error);
@@ -122,6 +128,7 @@ static void file_fail(struct file_source *s, struct file *file, bool anew, const
 static void file_accept(struct file_source *s, struct file *file, struct parsed *parsed)
 {
 	if (model_replace(s->model, file->path, &parsed->objects, on_complaint, s)) {
+		s->errors[SOURCE_ERROR_MEMORY]++;
 		file_source_say(s, true, "%s: out of memory", file->path);
 		file->tried = file->good;
 		s->rescan = true;
@@ -169,10 +176,12 @@ static void file_read(struct file_source *s, struct file *file)
 	size_t writes = file->writes, size = 0;
 	struct identity identity;
 	struct why why = { "" };
+	enum source_error kind = SOURCE_ERROR_READ;
 	bool anew;
 	int error = fetch(file->path, &identity, &text, &size);
 
 	s->reads++;
+	s->last_event_ns = clock_now_ns();
 	/* Who wrote before the last byte was read and is done with it has left an event by now. */
 	file_source_listen(s);
 	if (error == -EAGAIN)
@@ -191,11 +200,12 @@ static void file_read(struct file_source *s, struct file *file)
 	} else {
 		anew = !file->tried || !identity_same_content(&file->identity, &identity);
 		file->identity = identity;
+		kind = SOURCE_ERROR_PARSE;
 		error = parse_text(file->path, format, text, size, &why, &parsed);
 	}
 	file->tried = true;
 	if (error)
-		file_fail(s, file, anew, why.text);
+		file_fail(s, file, kind, anew, why.text);
 	else
 		file_accept(s, file, &parsed);
 }
@@ -226,7 +236,7 @@ void file_check(struct file_source *s, struct file *file)
 
 		why_set(&why, error, "%s: cannot be read: %s", file->path,
 			error == -ENOLINK ? "a link to nothing" : strerror(-error));
-		file_fail(s, file, !file->tried, why.text);
+		file_fail(s, file, SOURCE_ERROR_READ, !file->tried, why.text);
 		file->tried = true;
 		file->identity = (struct identity){ 0 };
 		return;

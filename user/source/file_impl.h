@@ -45,6 +45,8 @@ struct file_source {
 	bool rescan;
 	bool touched; /* something changed since `changed` was called */
 	size_t reads;
+	uint64_t last_event_ns;
+	uint64_t errors[SOURCE_ERRORS];
 	uv_poll_t poll;
 	uv_timer_t tick, soon;
 	int handles; /* not yet closed */

@@ -7,6 +7,8 @@
 struct source_ops {
 	void (*close)(struct source *source);
 	bool (*complete)(const struct source *source);
+	/* Fills what is not zero; `complete` is filled already. */
+	void (*status)(const struct source *source, struct source_status *ret);
 };
 
 struct source {

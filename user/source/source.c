@@ -32,6 +32,26 @@ void source_close(struct source *source)
 	source->ops->close(source);
 }
 
+const char *source_error_name(enum source_error error)
+{
+	static const char *const names[SOURCE_ERRORS] = {
+		[SOURCE_ERROR_READ] = "read",		[SOURCE_ERROR_PARSE] = "parse",
+		[SOURCE_ERROR_DUPLICATE] = "duplicate", [SOURCE_ERROR_CONNECT] = "connect",
+		[SOURCE_ERROR_TIMEOUT] = "timeout",	[SOURCE_ERROR_UNAUTHORIZED] = "unauthorized",
+		[SOURCE_ERROR_FORBIDDEN] = "forbidden", [SOURCE_ERROR_GONE] = "gone",
+		[SOURCE_ERROR_THROTTLED] = "throttled", [SOURCE_ERROR_HTTP] = "http",
+		[SOURCE_ERROR_MEMORY] = "memory",
+	};
+
+	return names[error];
+}
+
+void source_status(const struct source *source, struct source_status *ret)
+{
+	*ret = (struct source_status){ .complete = source->ops->complete(source) };
+	source->ops->status(source, ret);
+}
+
 bool source_complete(const struct source *source)
 {
 	return source->ops->complete(source);

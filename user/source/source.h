@@ -12,6 +12,36 @@
 
 struct source;
 
+/* What can go wrong between an origin and the model; by this errors are counted. */
+enum source_error {
+	SOURCE_ERROR_READ,	   /* a file or directory could not be read */
+	SOURCE_ERROR_PARSE,	   /* what was read is no object, or not one that Kubernetes would take */
+	SOURCE_ERROR_DUPLICATE,	   /* an object that stands elsewhere already */
+	SOURCE_ERROR_CONNECT,	   /* the server could not be reached, or went away in the middle */
+	SOURCE_ERROR_TIMEOUT,	   /* it took too long, or fell silent */
+	SOURCE_ERROR_UNAUTHORIZED, /* it does not know who asks (401) */
+	SOURCE_ERROR_FORBIDDEN,	   /* it does not let this one (403) */
+	SOURCE_ERROR_GONE,	   /* it does not know any more from where to go on (410) */
+	SOURCE_ERROR_THROTTLED,	   /* it is asked too often (429) */
+	SOURCE_ERROR_HTTP,	   /* any other answer that is no success */
+	SOURCE_ERROR_MEMORY,
+	SOURCE_ERRORS,
+};
+
+/* "read", "parse", ...: as labels of metrics have it. */
+const char *source_error_name(enum source_error error);
+
+/* How the source is doing. */
+struct source_status {
+	const char *kind; /* "file" */
+	bool complete;	  /* as source_complete() says */
+	/* Of the monotonic clock, when the last news came, whatever became of it; zero: none so far. */
+	uint64_t last_event_ns;
+	uint64_t events; /* news so far: files read, events of watches */
+	uint64_t errors[SOURCE_ERRORS];
+	struct why wrong; /* in one line, what is wrong now; "": nothing */
+};
+
 struct source_events {
 	void *arg;
 	/* The model changed, or may have: plan again. */
@@ -37,3 +67,5 @@ void source_close(struct source *source);
  * rows that nobody wants may belong to it: they must stay.
  */
 bool source_complete(const struct source *source);
+
+void source_status(const struct source *source, struct source_status *ret);
