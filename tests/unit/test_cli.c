@@ -42,14 +42,16 @@ Test(cli, agent_takes_all_of_its_options)
 	struct why why = { "" };
 	struct cli cli;
 
-	cr_assert(!parse("agent --bpffs /b --cgroup /c --source file:/d --node n1 --without x,y -v", &cli,
-			 &why),
-		  "%s", why.text);
+	cr_assert(
+		!parse("agent --bpffs /b --cgroup /c --source file:/d --node n1 --without x,y --listen :1 -v",
+		       &cli, &why),
+		"%s", why.text);
 	cr_assert_str_eq(cli.bpffs, "/b");
 	cr_assert_str_eq(cli.cgroup, "/c");
 	cr_assert_str_eq(cli.source, "file:/d");
 	cr_assert_str_eq(cli.node, "n1");
 	cr_assert_str_eq(cli.without, "x,y");
+	cr_assert_str_eq(cli.listen, ":1");
 	cr_assert(cli.verbose);
 }
 

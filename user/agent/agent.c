@@ -17,9 +17,11 @@
 #include "kern/load.h"
 #include "kern/splice.h"
 #include "kern/recount.h"
+#include "kern/status.h"
 #include "model/model.h"
 #include "plan/diff.h"
 #include "plan/view.h"
+#include "serve/server.h"
 #include "source/source.h"
 
 enum {
@@ -48,6 +50,10 @@ struct agent {
 	bool conflicted; /* a want was not met because another service holds its address */
 	bool swept;	 /* rows of services that nobody knows any more were looked for */
 	bool ready;
+	bool whole; /* the first complete state is in the kernel */
+	struct server *server;
+	uint64_t puts, deletes, kernel_errors; /* so far */
+	struct why kernel_why;		       /* of the last failure; "": it went well since */
 };
 
 static void split_name(const char *full, char namespace[NAME_SIZE], const char **ret_name)
@@ -137,14 +143,24 @@ static int read_present(struct agent *a, struct why *why)
 	return 0;
 }
 
+static void on_retry(uv_timer_t *timer);
+
+/* The kernel did not do as it was told: what it holds is read again, and then planned anew. */
+static void kernel_failed(struct agent *a, const struct why *why, const char *next)
+{
+	a->kernel_errors++;
+	a->kernel_why = *why;
+	log_line(LOG_ERROR, "%s; %s", why->text, next);
+	uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+}
+
 static void on_retry(uv_timer_t *timer)
 {
 	struct agent *a = timer->data;
 	struct why why = { "" };
 
 	if (read_present(a, &why)) {
-		log_line(LOG_ERROR, "%s; trying again", why.text);
-		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		kernel_failed(a, &why, "trying again");
 		return;
 	}
 	a->pending = true;
@@ -164,10 +180,10 @@ static void on_reap(uv_timer_t *timer)
 	/* What was freed may be reused after one more, which is better waited for now than before an update. */
 	kern_barrier(&a->kern);
 	if (error) {
-		log_line(LOG_ERROR, "%s; reading the kernel anew", why.text);
-		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		kernel_failed(a, &why, "reading the kernel anew");
 		return;
 	}
+	a->deletes += plan_count_deletes(&plan);
 	log_line(LOG_DEBUG, "deleted %zu retired rows", plan_count_deletes(&plan));
 	if (present_has_garbage(a->present))
 		uv_timer_start(&a->reap, on_reap, REAP_MS, 0);
@@ -184,6 +200,8 @@ static int plan_and_apply(struct agent *a, struct why *why)
 		error = kern_apply(&a->kern, &plan, why);
 	if (error)
 		return error;
+	a->puts += plan_count_puts(&plan);
+	a->deletes += plan_count_deletes(&plan);
 	if (plan_count_puts(&plan) || plan_count_deletes(&plan))
 		log_line(LOG_INFO, "applied %zu puts, %zu deletes", plan_count_puts(&plan),
 			 plan_count_deletes(&plan));
@@ -221,12 +239,14 @@ static void agent_sync(struct agent *a)
 
 	a->pending = false;
 	if (plan_and_apply(a, &why)) {
-		log_line(LOG_ERROR, "%s; reading the kernel anew", why.text);
-		uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
+		kernel_failed(a, &why, "reading the kernel anew");
 		return;
 	}
 	if (present_has_garbage(a->present) && !uv_is_active((uv_handle_t *)&a->reap))
 		uv_timer_start(&a->reap, on_reap, a->kern.no_barrier ? REAP_BLIND_MS : REAP_MS, 0);
+	a->kernel_why = (struct why){ "" };
+	if (source_complete(a->source) && !a->pending)
+		a->whole = true;
 	if (!a->ready && !a->pending) {
 		a->ready = true;
 		recount(a);
@@ -362,6 +382,52 @@ static int watch_events(struct agent *a, struct why *why)
 	return 0;
 }
 
+static void fill_report(void *arg, struct report *ret)
+{
+	const struct agent *a = arg;
+	size_t rows[TABLE_COUNT];
+
+	*ret = (struct report){
+		.version = a->options->kern.version,
+		.abi = WEFT_ABI,
+		.ready = a->whole,
+		.puts = a->puts,
+		.deletes = a->deletes,
+		.kernel_errors = a->kernel_errors,
+		.kernel_wrong = a->kernel_why,
+	};
+	source_status(a->source, &ret->source);
+	for (int i = 0; i < OBJECT_KINDS; i++)
+		ret->objects[i] = model_count(a->model, i);
+	present_count(a->present, rows);
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		if (i != TABLE_DRAINS)
+			ret->tables[ret->n_tables++] = (struct report_table){
+				table_shapes[i].map,
+				rows[i],
+				kern_room(&a->kern, i),
+			};
+	}
+}
+
+/* A place that nobody asked for, and that is taken, is no reason to leave the node without an agent. */
+static int serve(struct agent *a, struct why *why)
+{
+	struct why mute = { "" };
+	int error = server_new(&a->loop, fill_report, a, &a->server);
+
+	if (error)
+		return error;
+	error = server_listen(a->server, a->options->listen, why);
+	if (error && !a->options->listen_if_free)
+		return error;
+	if (error)
+		log_line(LOG_WARN, "%s; there are no metrics of this agent", why->text);
+	if (server_listen_local(a->server, a->kern.dir, &mute))
+		log_line(LOG_WARN, "%s; 'weft get status' will not hear of the agent", mute.text);
+	return 0;
+}
+
 static void report_feature(const struct feature_state *feature)
 {
 	if (!feature->on)
@@ -423,6 +489,8 @@ static int begin(struct agent *a, struct why *why)
 	if (!error)
 		error = watch_links(a, why);
 	if (!error)
+		error = serve(a, why);
+	if (!error)
 		error = source_open(a->options->source, &a->loop, a->model, &events, why, &a->source);
 	a->pending = true;
 	return error;
@@ -448,6 +516,7 @@ int agent_run(const struct agent_options *options, struct why *why)
 	uv_walk(&a.loop, close_handle, NULL);
 	uv_run(&a.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a.loop);
+	server_close(a.server);
 	events_close(a.events);
 	attach_close(a.attach);
 	present_free(a.present);

@@ -16,6 +16,7 @@ int cmd_agent(const struct cli *cli)
 		.source = cli->source,
 		.node = cli->node,
 	};
+	struct serve_place place;
 	struct why why = { "" };
 	int error;
 
@@ -23,6 +24,12 @@ int cmd_agent(const struct cli *cli)
 		fprintf(stderr, "weft agent: --source is missing; see 'weft agent --help'\n");
 		return 2;
 	}
+	if (serve_place_parse(cli->listen ? cli->listen : SERVE_DEFAULT, &place, &why)) {
+		fprintf(stderr, "weft agent: --listen: %s; see 'weft agent --help'\n", why.text);
+		return 2;
+	}
+	options.listen = &place;
+	options.listen_if_free = !cli->listen;
 	kern_quiet(cli->verbose);
 	error = agent_run(&options, &why);
 	return error ? fail("agent", error, &why) : 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "serve/place.h"
 #include "weft/names.h"
 
 enum {
@@ -26,6 +27,8 @@ static const struct {
 	{ 'c', "cgroup", "DIR", "cgroup of the pods (default: the kubepods* of this node)" },
 	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
 	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
+	{ 'L', "listen", "ADDRESS:PORT",
+	  "where metrics and probes are answered, or off (default " SERVE_DEFAULT ")" },
 	{ 'X', "without", "LIST", "do without features of the kernel; 'weft check' names them" },
 	{ 'I', "interfaces", "GLOB[,GLOB]",
 	  "interfaces to attach to (default: those that lead to pods, see above)" },
@@ -104,6 +107,8 @@ static const char **text_option(struct cli *cli, int letter)
 		return &cli->source;
 	case 'N':
 		return &cli->node;
+	case 'L':
+		return &cli->listen;
 	case 'X':
 		return &cli->without;
 	case 'I':

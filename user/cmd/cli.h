@@ -15,6 +15,7 @@ struct cli {
 	const char *cgroup;    /* NULL: find the pods' own */
 	const char *source;    /* NULL: none */
 	const char *node;      /* "" : none */
+	const char *listen;    /* NULL: where it is by default, if that is free */
 	const char *pods;      /* directory of the kubelet's that names pods */
 	const char *namespace; /* NULL: all */
 	const char *without;   /* NULL: nothing */

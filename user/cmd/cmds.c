@@ -44,8 +44,15 @@ const struct cmd cmds[] = {
 			"-o yaml'\n"
 			"or '-o json' prints them. A file that is wrong is named with line and field, and "
 			"its last\n"
-			"good state stands.\n\n" POD_LINKS,
-		.options = "bcsNXIUF",
+			"good state stands.\n\n"
+			"By HTTP it answers /healthz, /readyz, /metrics and /status at --listen: "
+			"ADDRESS:PORT, "
+			"[ADDRESS]:PORT,\n"
+			":PORT (all addresses), unix:PATH or off. Where --listen is not given and the "
+			"default "
+			"is taken, it\n"
+			"does without.\n\n" POD_LINKS,
+		.options = "bcsNLXIUF",
 		.run = cmd_agent,
 	},
 	{

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <yyjson.h>
+
 #include "kern/probe.h"
 #include "kern/splice.h"
 #include "kern/status.h"
+#include "serve/ask.h"
 
 const struct column status_columns[STATUS_COLUMNS] = {
 	{ "NAME", "name", CELL_TEXT, COLUMN_ALWAYS },
@@ -62,6 +65,73 @@ static void add_agent(const struct filling *filling, const struct kern_status *s
 	    status->at_work ? detail : "traffic goes on as it last was; changes are not followed");
 }
 
+static const char *text_of(yyjson_val *object, const char *key)
+{
+	const char *text = yyjson_get_str(yyjson_obj_get(object, key));
+
+	return text ? text : "";
+}
+
+static uint64_t sum_of(yyjson_val *object)
+{
+	uint64_t sum = 0;
+	size_t i, count;
+	yyjson_val *key, *value;
+
+	yyjson_obj_foreach(object, i, count, key, value) sum += yyjson_get_uint(value);
+	return sum;
+}
+
+static void add_count(const struct filling *filling, const char *name, uint64_t count)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	add(filling, name, text, 0, "");
+}
+
+/* What the agent says of itself. */
+static void add_report(const struct filling *filling, yyjson_val *report)
+{
+	yyjson_val *source = yyjson_obj_get(report, "source"), *kernel = yyjson_obj_get(report, "kernel");
+	bool ready = yyjson_get_bool(yyjson_obj_get(report, "ready"));
+	bool complete = yyjson_get_bool(yyjson_obj_get(source, "complete"));
+
+	add(filling, "ready", ready ? "yes" : "no", 0,
+	    *text_of(kernel, "wrong") ? text_of(kernel, "wrong")
+	    : ready		      ? ""
+				      : "the first complete state is not in the kernel yet");
+	add(filling, "source", text_of(source, "kind"), 0, text_of(source, "wrong"));
+	add(filling, "source.complete", complete ? "yes" : "no", 0,
+	    complete ? "" : "rows of what was not read yet stay as they are");
+	add(filling, "source.last_event", text_of(source, "last_event"), 0, "");
+	add_count(filling, "source.objects", sum_of(yyjson_obj_get(source, "objects")));
+	add_count(filling, "source.errors", sum_of(yyjson_obj_get(source, "errors")));
+}
+
+static void free_doc(yyjson_doc **doc)
+{
+	yyjson_doc_free(*doc);
+}
+
+/* Only the agent knows how its source is doing; all else is read from the kernel. */
+static void add_source(const struct filling *filling, const struct kern *kern, bool at_work)
+{
+	_cleanup_(free_doc) yyjson_doc *doc = NULL;
+	_cleanup_(freep) char *text = NULL;
+	struct why why = { "" };
+
+	if (at_work && !ask_status(kern->dir, &text, &why)) {
+		doc = yyjson_read(text, strlen(text), YYJSON_READ_ALLOW_INVALID_UNICODE);
+		if (!doc)
+			why_set(&why, 0, "the agent answers, but not with JSON");
+	}
+	if (doc)
+		add_report(filling, yyjson_doc_get_root(doc));
+	else
+		add(filling, "source", "not known", 0, at_work ? why.text : "no agent is at work");
+}
+
 static void add_features(const struct filling *filling, const struct kern_status *status)
 {
 	char name[64];
@@ -105,6 +175,7 @@ int fill_status(const struct cli *cli, struct kern *kern, struct sheet *sheet, s
 		return error;
 	add_loaded(&filling, &status);
 	add_agent(&filling, &status);
+	add_source(&filling, kern, status.at_work);
 	add_features(&filling, &status);
 	error = add_splice(&filling, kern);
 	return error ? error : kern_each_map(kern, add_map, &filling, why);

@@ -80,6 +80,14 @@ int kern_status(const struct kern *kern, struct kern_status *ret, struct why *wh
 	return 0;
 }
 
+uint64_t kern_room(const struct kern *kern, enum table table)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(kern->tables[table], &info, &length) ? 0 : info.max_entries;
+}
+
 static bool has_rows(const struct bpf_map_info *info)
 {
 	return info->type == BPF_MAP_TYPE_HASH || info->type == BPF_MAP_TYPE_LRU_HASH;

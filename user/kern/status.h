@@ -14,6 +14,9 @@ struct kern_status {
 /* Returns 0 or a negative errno with `why`. */
 int kern_status(const struct kern *kern, struct kern_status *ret, struct why *why);
 
+/* For how many rows the map has room; zero: not known. */
+uint64_t kern_room(const struct kern *kern, enum table table);
+
 /* Calls for each pinned map that has room for so many rows, in the order of their names. */
 typedef void kern_map_fn(void *arg, const char *name, uint64_t rows, uint64_t most);
 int kern_each_map(const struct kern *kern, kern_map_fn *call, void *arg, struct why *why);

@@ -371,3 +371,21 @@ int present_reap(struct present *present, struct plan *plan)
 	plan_done(&present->garbage);
 	return error ? error : reap_doomed(present, plan);
 }
+
+void present_count(const struct present *present, size_t ret[TABLE_COUNT])
+{
+	const struct service_entry *service;
+
+	memset(ret, 0, TABLE_COUNT * sizeof(*ret));
+	ret[TABLE_NAMES] = HASH_CNT(by_id, present->names_by_id);
+	ret[TABLE_ENDPOINTS] = ret[TABLE_ENDPOINT_STATE] = HASH_CNT(by_id, present->endpoints_by_id);
+	ret[TABLE_INDEX] = HASH_COUNT(present->index);
+	ret[TABLE_SERVICES] = ret[TABLE_STATE] = HASH_CNT(by_key, present->services_by_key);
+	ret[TABLE_RESPONSE_STATE] = HASH_COUNT(present->responses);
+	ret[TABLE_ROUTES] = HASH_COUNT(present->routes);
+	for (service = present->services_by_key; service; service = service->by_key.next) {
+		ret[TABLE_MEMBERS] += service->n_members;
+		ret[TABLE_SLOTS] += service->row.slot_count;
+		ret[TABLE_SPLICE_STATE] += service->has_splice;
+	}
+}

@@ -117,5 +117,8 @@ int present_settle(struct present *present);
 int present_reap(struct present *present, struct plan *plan);
 bool present_has_garbage(const struct present *present);
 
+/* How many rows of each table are in force; of `drains`, which people write, zero. */
+void present_count(const struct present *present, size_t ret[TABLE_COUNT]);
+
 /* Order of member lists, for qsort(): by endpoint id. */
 int member_compare(const void *left, const void *right);
