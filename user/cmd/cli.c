@@ -40,6 +40,7 @@ static const struct {
 	{ 'o', "output", "FORMAT", "table, wide, json or yaml (default table)" },
 	{ 'H', "no-headers", NULL, "no headings above a table" },
 	{ 'W', "wait", NULL, "wait until no connection is left" },
+	{ 'Y', "stay", NULL, "then stay until SIGTERM or SIGINT, as a pod of a DaemonSet has to" },
 	{ 'T', "timeout", "SECONDS", "with --wait: give up after so long, with exit code 1" },
 	{ 'w', "watch", NULL, "go on: print what changes, with what became of it, until it is interrupted" },
 	{ 'K', "kind", "KIND[,KIND]", "only these kinds; see above" },
@@ -156,6 +157,9 @@ static int set_option(struct cli *cli, int letter, const char *value, struct why
 		break;
 	case 'W':
 		cli->wait = true;
+		break;
+	case 'Y':
+		cli->stay = true;
 		break;
 	case 'T':
 		if (parse_seconds(value, &cli->timeout_s))

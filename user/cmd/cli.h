@@ -23,6 +23,7 @@ struct cli {
 	enum sheet_format output;
 	bool no_headers;
 	bool wait;
+	bool stay;
 	int timeout_s;	      /* zero: none */
 	const char *kinds;    /* NULL: all */
 	const char *service;  /* NULL: all */

@@ -28,7 +28,7 @@ const struct cmd cmds[] = {
 		.details =
 			"Detaches the programs and removes all pins. Connections that are open go on.\n"
 			"Filters of clsact are removed in the network namespace in which they were attached.",
-		.options = "b",
+		.options = "bY",
 		.run = cmd_unload,
 	},
 	{

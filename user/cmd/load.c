@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft load, weft unload */
+#include <signal.h>
 #include <stdio.h>
 
 #include "agent/attach.h"
@@ -64,13 +65,25 @@ int cmd_load(const struct cli *cli)
 	return error ? fail("load", error, &why) : 0;
 }
 
+/* They are blocked from the start, so that one that comes early is not lost, nor cuts an unload short. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
 int cmd_unload(const struct cli *cli)
 {
 	struct unload_report report;
 	struct why why = { "" };
-	int error;
+	sigset_t signals;
+	int error, number;
 
 	kern_quiet(cli->verbose);
+	if (cli->stay)
+		block_signals(&signals);
 	error = kern_unload(cli->bpffs, &report, &why);
 	if (error)
 		return fail("unload", error, &why);
@@ -82,5 +95,9 @@ int cmd_unload(const struct cli *cli)
 		       "same with "
 		       "egress remove them\n",
 		       (unsigned long long)report.netns);
+	if (cli->stay) {
+		fflush(stdout);
+		sigwait(&signals, &number);
+	}
 	return 0;
 }
