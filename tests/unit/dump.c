@@ -2,6 +2,8 @@
 /* What was parsed, as text. */
 #include "dump.h"
 
+#include <inttypes.h>
+
 #include <criterion/criterion.h>
 
 #include "base/addr.h"
@@ -36,7 +38,7 @@ static void dump_slice(const struct slice *slice, FILE *out)
 		fprintf(out, "  endpoint %s ready %d serving %d terminating %d",
 			addr_print(&endpoint->address, text), endpoint->ready, endpoint->serving,
 			endpoint->terminating);
-		fprintf(out, " node \"%s\" zone \"%s\" pod \"%s\"\n", endpoint->node, endpoint->zone,
+		fprintf(out, " node \"%s\" zone \"%s\" pod %016" PRIx64 "\n", endpoint->node, endpoint->zone,
 			endpoint->pod);
 		for (size_t j = 0; j < endpoint->n_hint_zones; j++)
 			fprintf(out, "    for zone %s\n", endpoint->hint_zones[j]);

@@ -191,7 +191,6 @@ static const char *read_endpoint(const char *text, struct endpoint *endpoint, st
 		.terminating = conditions[i].terminating,
 		.node = *++text == '*' ? "1" : "",
 		.zone = "",
-		.pod = "",
 		.hint_zones = names->zone_list,
 		.hint_nodes = names->node_list,
 	};

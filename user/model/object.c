@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/intern.h"
 #include "base/vec.h"
 
 static void strings_done(char **strings, size_t count)
@@ -25,9 +26,8 @@ static void service_done(struct service *service)
 
 static void endpoint_done(struct endpoint *endpoint)
 {
-	free(endpoint->node);
-	free(endpoint->zone);
-	free(endpoint->pod);
+	intern_release(endpoint->node);
+	intern_release(endpoint->zone);
 	strings_done(endpoint->hint_zones, endpoint->n_hint_zones);
 	strings_done(endpoint->hint_nodes, endpoint->n_hint_nodes);
 }
@@ -139,7 +139,7 @@ static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return !addr_compare(&a->address, &b->address) && a->ready == b->ready && a->serving == b->serving &&
 	       a->terminating == b->terminating && same(a->node, b->node) && same(a->zone, b->zone) &&
-	       same(a->pod, b->pod) &&
+	       a->pod == b->pod &&
 	       strings_equal(a->hint_zones, a->n_hint_zones, b->hint_zones, b->n_hint_zones) &&
 	       strings_equal(a->hint_nodes, a->n_hint_nodes, b->hint_nodes, b->n_hint_nodes);
 }

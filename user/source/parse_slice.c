@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "base/addr.h"
 #include "source/parse_object.h"
 
@@ -118,9 +120,9 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 	if (!error)
 		error = parse_old_topology(field, &node, &zone);
 	if (!error)
-		error = field_copy(field, node, &endpoint->node);
+		error = field_intern(field, node, &endpoint->node);
 	if (!error)
-		error = field_copy(field, zone, &endpoint->zone);
+		error = field_intern(field, zone, &endpoint->zone);
 	if (!error)
 		error = field_is_object(&hints);
 	if (!error)
@@ -159,7 +161,11 @@ static int parse_pod(const struct field *field, struct endpoint *endpoint)
 		error = field_string(&uid_field, &uid);
 	if (!error)
 		error = field_string(&name_field, &name);
-	return error ? error : field_copy(field, uid && *uid ? uid : name, &endpoint->pod);
+	if (!error && uid && *uid)
+		endpoint->pod = XXH3_64bits(uid, strlen(uid));
+	else if (!error && name && *name)
+		endpoint->pod = XXH3_64bits(name, strlen(name));
+	return error;
 }
 
 static int parse_addresses(const struct field *field, bool v6, struct endpoint *endpoint)
