@@ -125,7 +125,7 @@ Test(sheet, what_is_not_known_is_null)
 	cr_assert(strstr(json, "\"port\": null,\n    \"held\": null,\n    \"buckets\": null"), "%s", json);
 	cr_assert(strstr(json, "\"held\": \"null\",\n    \"buckets\": [[8,1]]"), "%s", json);
 	cr_assert(strstr(yaml, "- port: null\n  held: null\n  buckets: null\n"), "%s", yaml);
-	cr_assert(strstr(yaml, "held: \"null\"\n"), "%s", yaml);
+	cr_assert(strstr(yaml, "held: \"null\"\n  buckets:\n  - - 8\n    - 1\n"), "%s", yaml);
 }
 
 Test(sheet, data_is_in_no_table)
@@ -152,7 +152,8 @@ Test(sheet, lists)
 		{ SHEET_JSON, "[\n  {\n    \"name\": \"a\",\n    \"tags\": [\n      \"x\",\n      "
 			      "\"fd00::1\"\n    ]\n  },\n"
 			      "  {\n    \"name\": \"b\",\n    \"tags\": []\n  }\n]\n" },
-		{ SHEET_YAML, "- name: \"a\"\n  tags: [\"x\", \"fd00::1\"]\n- name: \"b\"\n  tags: []\n" },
+		{ SHEET_YAML,
+		  "- name: \"a\"\n  tags:\n  - \"x\"\n  - \"fd00::1\"\n- name: \"b\"\n  tags: []\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
