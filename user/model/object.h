@@ -74,18 +74,22 @@ struct slice_port {
 	uint8_t protocol;
 };
 
+struct hints {
+	char **zones;
+	size_t n_zones;
+	char **nodes;
+	size_t n_nodes;
+};
+
 struct endpoint {
 	struct addr address;
-	bool ready;	  /* conditions.ready; absent means true */
-	bool serving;	  /* conditions.serving; absent means ready */
-	bool terminating; /* conditions.terminating; absent means false */
-	const char *node; /* nodeName; "" if absent; both are interned (base/intern.h) */
-	const char *zone; /* "" if absent */
-	uint64_t pod;	  /* hash of targetRef.uid, else of its name; zero without one */
-	char **hint_zones;
-	size_t n_hint_zones;
-	char **hint_nodes;
-	size_t n_hint_nodes;
+	bool ready;	     /* conditions.ready; absent means true */
+	bool serving;	     /* conditions.serving; absent means ready */
+	bool terminating;    /* conditions.terminating; absent means false */
+	const char *node;    /* nodeName; "" if absent; both are interned (base/intern.h) */
+	const char *zone;    /* "" if absent */
+	uint64_t pod;	     /* hash of targetRef.uid, else of its name; zero without one */
+	struct hints *hints; /* NULL: none */
 };
 
 struct slice {

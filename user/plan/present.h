@@ -24,7 +24,7 @@ struct endpoint_entry {
 	struct endpoint_row row;
 	uint64_t id;
 	bool has_state;
-	size_t refs;				/* member rows */
+	uint32_t refs;				/* member rows */
 	struct endpoint_entry *next_of_address; /* an older one */
 	UT_hash_handle by_id;
 };

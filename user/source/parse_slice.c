@@ -58,7 +58,7 @@ static int parse_ports(struct parsing *p)
 }
 
 /* hints.forZones or hints.forNodes: a list of objects with a name each. */
-static int parse_hints(const struct field *list, enum name_rule rule, char ***ret, size_t *ret_count)
+static int parse_hint_names(const struct field *list, enum name_rule rule, char ***ret, size_t *ret_count)
 {
 	yyjson_arr_iter items = { 0 };
 	yyjson_val *value;
@@ -90,6 +90,23 @@ static int parse_hints(const struct field *list, enum name_rule rule, char ***re
 	return 0;
 }
 
+static int parse_hints(const struct field *field, struct endpoint *endpoint)
+{
+	struct field zones = field_member(field, "forZones"), nodes = field_member(field, "forNodes");
+	int error = field_is_object(field);
+
+	if (error || !field->value)
+		return error;
+	endpoint->hints = calloc(1, sizeof(*endpoint->hints));
+	if (!endpoint->hints)
+		return field_out_of_memory(field);
+	error = parse_hint_names(&zones, NAME_VALUE, &endpoint->hints->zones, &endpoint->hints->n_zones);
+	if (!error)
+		error = parse_hint_names(&nodes, NAME_SUBDOMAIN, &endpoint->hints->nodes,
+					 &endpoint->hints->n_nodes);
+	return error;
+}
+
 /* What v1beta1 says in a map, and only it: labels of the node. */
 static int parse_old_topology(const struct field *field, const char **node, const char **zone)
 {
@@ -110,8 +127,6 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 	struct field node_field = field_member(field, "nodeName");
 	struct field zone_field = field_member(field, "zone");
 	struct field hints = field_member(field, "hints");
-	struct field zones = field_member(&hints, "forZones");
-	struct field nodes = field_member(&hints, "forNodes");
 	const char *node = NULL, *zone = NULL;
 	int error = field_name(&node_field, NAME_SUBDOMAIN, &node);
 
@@ -123,13 +138,7 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 		error = field_intern(field, node, &endpoint->node);
 	if (!error)
 		error = field_intern(field, zone, &endpoint->zone);
-	if (!error)
-		error = field_is_object(&hints);
-	if (!error)
-		error = parse_hints(&zones, NAME_VALUE, &endpoint->hint_zones, &endpoint->n_hint_zones);
-	if (!error)
-		error = parse_hints(&nodes, NAME_SUBDOMAIN, &endpoint->hint_nodes, &endpoint->n_hint_nodes);
-	return error;
+	return error ? error : parse_hints(&hints, endpoint);
 }
 
 static int parse_conditions(const struct field *field, struct endpoint *endpoint)
@@ -221,7 +230,9 @@ static int parse_endpoints(struct parsing *p)
 
 	if (error)
 		return error;
-	slice->endpoints = calloc(yyjson_arr_size(endpoints.value) + 1, sizeof(*slice->endpoints));
+	if (!yyjson_arr_size(endpoints.value))
+		return 0;
+	slice->endpoints = calloc(yyjson_arr_size(endpoints.value), sizeof(*slice->endpoints));
 	if (!slice->endpoints)
 		return field_out_of_memory(&endpoints);
 	yyjson_arr_iter_init(endpoints.value, &items);
