@@ -93,6 +93,21 @@ Test(sheet, yaml)
 	assert_print(SHEET_YAML, true, false, "[]\n");
 }
 
+Test(sheet, a_rate_keeps_its_digit)
+{
+	static const struct column columns[] = { { "NEW/S", "rate", CELL_NUMBER, COLUMN_ALWAYS } };
+	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(columns, ARRAY_LEN(columns));
+	_cleanup_(freep) char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	sheet_real(sheet, 1.5);
+	cr_assert(!sheet_print(sheet, SHEET_JSON, true, to));
+	cr_assert(!sheet_print(sheet, SHEET_YAML, true, to));
+	fclose(to);
+	cr_assert_str_eq(text, "[\n  {\n    \"rate\": 1.5\n  }\n]\n- rate: 1.5\n");
+}
+
 static const struct column data_columns[] = {
 	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "HELD", "held", CELL_TEXT, COLUMN_WIDE },

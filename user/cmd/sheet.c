@@ -203,7 +203,8 @@ static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const
 	case CELL_JSON:
 		return yyjson_mut_raw(doc, text);
 	case CELL_NUMBER:
-		return yyjson_mut_uint(doc, strtoull(text, NULL, 10));
+		return strchr(text, '.') ? yyjson_mut_real(doc, strtod(text, NULL))
+					 : yyjson_mut_uint(doc, strtoull(text, NULL, 10));
 	case CELL_BOOL:
 		return yyjson_mut_bool(doc, !strcmp(text, "true"));
 	case CELL_LIST:
