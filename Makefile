@@ -17,7 +17,7 @@ BPF_ARCH := $(if $(filter x86_64,$(MACHINE)),x86,$(if $(filter aarch64,$(MACHINE
 MULTIARCH := $(shell $(CC) -print-multiarch)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 
-LIBS := libbpf libelf zlib libuv yyjson yaml-0.1 smartcols libxxhash libmnl ncursesw libmicrohttpd
+LIBS := libbpf libelf zlib libuv yyjson yaml-0.1 smartcols libxxhash libmnl ncursesw libmicrohttpd libcurl
 # Asked once, and only when something is compiled: help and clean work without the libraries.
 LIB_CFLAGS = $(eval LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)

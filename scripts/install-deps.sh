@@ -7,7 +7,7 @@ set -euo pipefail
 PACKAGES=(
 	gcc make clang llvm pkg-config git ca-certificates
 	bpftool libbpf-dev libelf-dev zlib1g-dev
-	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev libncurses-dev libmicrohttpd-dev
+	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev libncurses-dev libmicrohttpd-dev libcurl4-openssl-dev
 	libcriterion-dev shellcheck cppcheck
 	scdoc man-db dpkg-dev debootstrap zsh systemd libclang-rt-dev
 	iproute2 jq procps tmux util-linux python3

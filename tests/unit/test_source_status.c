@@ -34,7 +34,9 @@ static void begin(struct world *w)
 	spec = text_format("file:%s", w->dir);
 	cr_assert_eq(uv_loop_init(&w->loop), 0);
 	cr_assert_eq(model_new(&w->model), 0);
-	cr_assert_eq(source_open(spec, &w->loop, w->model, &events, NULL, &w->source), 0);
+	cr_assert_eq(source_open(spec, &(struct source_options){ 0 }, &w->loop, w->model, &events, NULL,
+				 &w->source),
+		     0);
 }
 
 static void end(struct world *w)

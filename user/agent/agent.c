@@ -279,7 +279,7 @@ static void agent_sync(struct agent *a)
 	a->kernel_why = (struct why){ "" };
 	if (source_complete(a->source) && !a->pending)
 		a->whole = true;
-	if (!a->ready && !a->pending) {
+	if (!a->ready && !a->pending && source_has_begun(a->source)) {
 		a->ready = true;
 		recount(a);
 		log_line(LOG_INFO, "ready");
@@ -523,7 +523,8 @@ static int begin(struct agent *a, struct why *why)
 	if (!error)
 		error = serve(a, why);
 	if (!error)
-		error = source_open(a->options->source, &a->loop, a->model, &events, why, &a->source);
+		error = source_open(a->options->source, &a->options->source_options, &a->loop, a->model,
+				    &events, why, &a->source);
 	a->pending = true;
 	return error;
 }

@@ -5,11 +5,13 @@
 #include "kern/kern.h"
 #include "link/pod_link.h"
 #include "serve/place.h"
+#include "source/source.h"
 
 struct agent_options {
 	struct kern_options kern;
 	struct pod_link_options links;
-	const char *source;		  /* "file:DIR" */
+	const char *source; /* "file:DIR", "kubernetes[:KUBECONFIG]" */
+	struct source_options source_options;
 	const char *node;		  /* our name among the nodes; "" if not known */
 	const struct serve_place *listen; /* where it answers by HTTP */
 	bool listen_if_free;		  /* if another has that place, the agent does without */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* weft agent */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "cmd/cli.h"
@@ -14,6 +15,7 @@ int cmd_agent(const struct cli *cli)
 		.kern = { cli->bpffs, cli->cgroup, cli->without, WEFT_VERSION },
 		.links = cli->links,
 		.source = cli->source,
+		.source_options = { cli->apiserver, cli->namespaces, cli->selector, "weft/" WEFT_VERSION },
 		.node = cli->node,
 	};
 	struct serve_place place;
@@ -22,6 +24,13 @@ int cmd_agent(const struct cli *cli)
 
 	if (!cli->source) {
 		fprintf(stderr, "weft agent: --source is missing; see 'weft agent --help'\n");
+		return 2;
+	}
+	if (strncmp(cli->source, "kubernetes", strlen("kubernetes")) &&
+	    (cli->apiserver || cli->namespaces || cli->selector)) {
+		fprintf(stderr,
+			"weft agent: --apiserver, --namespaces and --selector go with --source kubernetes; "
+			"see 'weft agent --help'\n");
 		return 2;
 	}
 	if (serve_place_parse(cli->listen ? cli->listen : SERVE_DEFAULT, &place, &why)) {

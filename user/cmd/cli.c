@@ -25,7 +25,12 @@ static const struct {
 } options[] = {
 	{ 'b', "bpffs", "DIR", "directory of the pins (default " WEFT_BPFFS ")" },
 	{ 'c', "cgroup", "DIR", "cgroup of the pods (default: the kubepods* of this node)" },
-	{ 's', "source", "file:DIR", "where services come from: YAML and JSON files of a directory" },
+	{ 's', "source", "SOURCE",
+	  "where services come from: file:DIR, kubernetes or kubernetes:KUBECONFIG" },
+	{ 'a', "apiserver", "URL", "the API server, where it is not the one that pod or kubeconfig name" },
+	{ 'm', "namespaces", "NAME[,NAME]", "watch these namespaces alone" },
+	{ 'l', "selector", "LABELS",
+	  "watch only services with these labels, as 'kubectl get -l' takes them" },
 	{ 'N', "node", "NAME", "this node's name, as nodeName of endpoints has it" },
 	{ 'L', "listen", "ADDRESS:PORT",
 	  "where metrics and probes are answered, or off (default " SERVE_DEFAULT ")" },
@@ -106,6 +111,12 @@ static const char **text_option(struct cli *cli, int letter)
 		return &cli->cgroup;
 	case 's':
 		return &cli->source;
+	case 'a':
+		return &cli->apiserver;
+	case 'm':
+		return &cli->namespaces;
+	case 'l':
+		return &cli->selector;
 	case 'N':
 		return &cli->node;
 	case 'L':

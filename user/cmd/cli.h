@@ -12,13 +12,14 @@
 /* What any command may be told; fields that were not given hold their defaults. */
 struct cli {
 	const char *bpffs;
-	const char *cgroup;    /* NULL: find the pods' own */
-	const char *source;    /* NULL: none */
-	const char *node;      /* "" : none */
-	const char *listen;    /* NULL: where it is by default, if that is free */
-	const char *pods;      /* directory of the kubelet's that names pods */
-	const char *namespace; /* NULL: all */
-	const char *without;   /* NULL: nothing */
+	const char *cgroup;			       /* NULL: find the pods' own */
+	const char *source;			       /* NULL: none */
+	const char *apiserver, *namespaces, *selector; /* of the source; NULL: not given */
+	const char *node;			       /* "" : none */
+	const char *listen;			       /* NULL: where it is by default, if that is free */
+	const char *pods;			       /* directory of the kubelet's that names pods */
+	const char *namespace;			       /* NULL: all */
+	const char *without;			       /* NULL: nothing */
 	struct pod_link_options links;
 	enum sheet_format output;
 	bool no_headers;

@@ -44,7 +44,11 @@ const struct cmd cmds[] = {
 			"-o yaml'\n"
 			"or '-o json' prints them. A file that is wrong is named with line and field, and "
 			"its last\n"
-			"good state stands.\n\n"
+			"good state stands. 'kubernetes' lists and watches the same kinds of the API server: "
+			"that of the\n"
+			"pod it runs in, or the current one of a kubeconfig. While the server is away, what "
+			"is in the\n"
+			"kernel stays.\n\n"
 			"By HTTP it answers /healthz, /readyz, /metrics and /status at --listen: "
 			"ADDRESS:PORT, "
 			"[ADDRESS]:PORT,\n"
@@ -52,7 +56,7 @@ const struct cmd cmds[] = {
 			"default "
 			"is taken, it\n"
 			"does without.\n\n" POD_LINKS,
-		.options = "bcsNLXIUF",
+		.options = "bcsamlNLXIUF",
 		.run = cmd_agent,
 	},
 	{

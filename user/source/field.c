@@ -18,6 +18,8 @@ enum {
 
 uint32_t field_line(const struct field *field)
 {
+	if (!field->file->document)
+		return 0;
 	while (!field->value && field->parent)
 		field = field->parent;
 	return field->value ? tree_line(field->file->document, field->value) : 1;
@@ -63,6 +65,9 @@ static int refuse(const struct field *field, const char *what)
 	char path[PATH_SIZE] = "";
 
 	print_path(field, path, 0);
+	if (!field->file->document)
+		return why_set(field->file->why, -EINVAL, "%s: %s%s%s", field->file->name, path,
+			       *path ? ": " : "", what);
 	return why_set(field->file->why, -EINVAL, "%s:%u: %s%s%s", field->file->name, field_line(field), path,
 		       *path ? ": " : "", what);
 }

@@ -14,10 +14,10 @@
 #include "source/tree.h"
 #include "weft/abi.h"
 
-/* What a field stands in: a document of a file. */
+/* What a field stands in: a document of a file, or what else has this name. */
 struct field_file {
 	const char *name;
-	const struct tree_document *document;
+	const struct tree_document *document; /* NULL: there are no lines */
 	struct why *why;
 };
 

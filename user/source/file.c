@@ -336,8 +336,9 @@ static const struct source_ops ops = { .close = file_source_close,
 				       .complete = file_source_complete,
 				       .status = file_source_status };
 
-int file_source_open(const char *where, uv_loop_t *loop, struct model *model,
-		     const struct source_events *events, struct why *why, struct source **ret)
+int file_source_open(const char *where, const struct source_options *options _unused_, uv_loop_t *loop,
+		     struct model *model, const struct source_events *events, struct why *why,
+		     struct source **ret)
 {
 	struct file_source *s = calloc(1, sizeof(*s));
 	int error;

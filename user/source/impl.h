@@ -9,12 +9,14 @@ struct source_ops {
 	bool (*complete)(const struct source *source);
 	/* Fills what is not zero; `complete` is filled already. */
 	void (*status)(const struct source *source, struct source_status *ret);
+	bool (*has_begun)(const struct source *source); /* NULL: when it was opened */
 };
 
 struct source {
 	const struct source_ops *ops;
 };
 
-/* `where` is what follows "file:" in the spec; the rest is as in source_open(). */
-typedef int source_open_fn(const char *where, uv_loop_t *loop, struct model *model,
-			   const struct source_events *events, struct why *why, struct source **ret);
+/* `where` is what follows "file:" in the spec, NULL if nothing does; the rest is as in source_open(). */
+typedef int source_open_fn(const char *where, const struct source_options *options, uv_loop_t *loop,
+			   struct model *model, const struct source_events *events, struct why *why,
+			   struct source **ret);

@@ -159,7 +159,7 @@ static int parse_metadata(struct parsing *p)
 {
 	bool cluster_wide = p->object->kind == OBJECT_NODE;
 	struct field name_field, namespace_field;
-	const char *name = NULL, *namespace = NULL;
+	const char *name = NULL, *space = NULL;
 	int error;
 
 	p->metadata = field_member(&p->self, "metadata");
@@ -178,16 +178,17 @@ static int parse_metadata(struct parsing *p)
 	error = field_name(&name_field, p->object->kind == OBJECT_SERVICE ? NAME_LABEL : NAME_SUBDOMAIN,
 			   &name);
 	if (!error)
-		error = field_name(&namespace_field, NAME_LABEL, &namespace);
+		error = field_name(&namespace_field, NAME_LABEL, &space);
 	if (error)
 		return error;
 	if (!name || !*name)
 		return field_refuse(&name_field, "is missing");
 	if (cluster_wide)
-	namespace = "";
-	else if (!namespace || !*namespace) namespace = "default";
+		space = "";
+	else if (!space || !*space)
+		space = "default";
 	error = field_copy(&p->self, name, &p->object->name);
-	return error ? error : field_copy(&p->self, namespace, &p->object->namespace);
+	return error ? error : field_copy(&p->self, space, &p->object->namespace);
 }
 
 /* A misspelt annotation must not pass in silence, and must not stop the service either. */
@@ -215,7 +216,9 @@ static int fill_object(struct parsing *p, const struct kind *kind)
 {
 	int error = parse_metadata(p);
 
-	p->object->place = text_format("%s:%u", p->self.file->name, field_line(&p->self));
+	p->object->place = p->self.file->document
+				   ? text_format("%s:%u", p->self.file->name, field_line(&p->self))
+				   : strdup(p->self.file->name);
 	if (!p->object->place && !error)
 		error = field_out_of_memory(&p->self);
 	if (!error)
@@ -341,6 +344,26 @@ static int parse_value(const struct field *self, const struct kind *list, struct
 	if (list)
 		return field_refuse(self, "a list stands inside a list");
 	return parse_list(self, kind, parsed);
+}
+
+int parse_item(const char *name, const char *list, yyjson_val *value, struct why *why, struct parsed *ret)
+{
+	_cleanup_(parsed_done) struct parsed parsed = { 0 };
+	struct field_file file = { .name = name, .why = why };
+	struct field self = { .file = &file, .value = value };
+	const struct kind *kind = NULL;
+	int error;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!strcmp(kinds[i].name, list))
+			kind = &kinds[i];
+	}
+	error = parse_value(&self, kind, &parsed);
+	if (error)
+		return error;
+	*ret = parsed;
+	parsed = (struct parsed){ 0 };
+	return 0;
 }
 
 int parse_text(const char *name, enum tree_format format, const char *text, size_t size, struct why *why,

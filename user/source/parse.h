@@ -32,8 +32,12 @@ struct parsed {
 void parsed_done(struct parsed *parsed); /* also for _cleanup_ */
 
 /*
- * `name` stands in front of messages and in the place of each object. Returns 0, -EINVAL with the first error
- * in `why`, or -ENOMEM.
+ * One object, alone or out of a list of the kind `list` ("ServiceList"), where it need not name its own kind. `name`
+ * stands in front of messages and in the place of each object. Returns 0, -EINVAL with the first error in `why`, or
+ * -ENOMEM.
  */
+int parse_item(const char *name, const char *list, yyjson_val *value, struct why *why, struct parsed *ret);
+
+/* The same of a text, which may hold many. */
 int parse_text(const char *name, enum tree_format format, const char *text, size_t size, struct why *why,
 	       struct parsed *ret);

@@ -7,24 +7,36 @@
 
 #include "source/file.h"
 #include "source/impl.h"
+#include "source/kubernetes.h"
 
 static const struct {
-	const char *prefix;
+	const char *name;
+	bool needs_where;
 	source_open_fn *open;
 } kinds[] = {
-	{ "file:", file_source_open },
+	{ "file", true, file_source_open },
+	{ "kubernetes", false, kubernetes_source_open },
 };
 
-int source_open(const char *spec, uv_loop_t *loop, struct model *model, const struct source_events *events,
-		struct why *why, struct source **ret)
+int source_open(const char *spec, const struct source_options *options, uv_loop_t *loop, struct model *model,
+		const struct source_events *events, struct why *why, struct source **ret)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		size_t length = strlen(kinds[i].prefix);
+	const char *colon = strchr(spec, ':'), *where = colon && colon[1] ? colon + 1 : NULL;
+	size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
 
-		if (!strncmp(spec, kinds[i].prefix, length) && spec[length])
-			return kinds[i].open(spec + length, loop, model, events, why, ret);
+	for (size_t i = 0; i < ARRAY_LEN(kinds) && (where || !colon); i++) {
+		if (strlen(kinds[i].name) == length && !strncmp(spec, kinds[i].name, length) &&
+		    (where || !kinds[i].needs_where))
+			return kinds[i].open(where, options, loop, model, events, why, ret);
 	}
-	return why_set(why, -EINVAL, "\"%s\" is not a source; known are: file:DIR", spec);
+	return why_set(why, -EINVAL,
+		       "\"%s\" is not a source; known are: file:DIR, kubernetes, kubernetes:KUBECONFIG",
+		       spec);
+}
+
+bool source_has_begun(const struct source *source)
+{
+	return !source->ops->has_begun || source->ops->has_begun(source);
 }
 
 void source_close(struct source *source)

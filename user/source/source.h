@@ -51,13 +51,22 @@ struct source_events {
 	void (*say)(void *arg, bool bad, const char *line);
 };
 
+/* Of the kind `kubernetes` alone; NULL where nothing is asked for. Borrowed for the time of source_open(). */
+struct source_options {
+	const char *server;	/* the API server, instead of the one that kubeconfig or pod name */
+	const char *namespaces; /* "a,b": only these */
+	const char *labels;	/* a selector of labels: only such services, and slices that bear them */
+	const char *agent;	/* how we call ourselves */
+};
+
 /*
- * Opens what `spec` names ("file:DIR"), reads everything once into the model and begins to watch. Returns 0, or
- * -EINVAL for a spec it does not know, or the error of the directory, with `why` filled. A file that is wrong
- * is said through events and is no failure.
+ * Opens what `spec` names and begins to watch: "file:DIR", whose files are read into the model at once;
+ * "kubernetes" in a pod or "kubernetes:KUBECONFIG", whose objects come later. Returns 0, or -EINVAL for a spec it does
+ * not know, or the error of the directory or file, with `why` filled. A file that is wrong is said through events
+ * and is no failure, nor is an API server that cannot be reached.
  */
-int source_open(const char *spec, uv_loop_t *loop, struct model *model, const struct source_events *events,
-		struct why *why, struct source **ret);
+int source_open(const char *spec, const struct source_options *options, uv_loop_t *loop, struct model *model,
+		const struct source_events *events, struct why *why, struct source **ret);
 
 /* Stops watching. The uv handles close on the next turn of the loop; memory goes with the last of them. */
 void source_close(struct source *source);
@@ -67,5 +76,11 @@ void source_close(struct source *source);
  * rows that nobody wants may belong to it: they must stay.
  */
 bool source_complete(const struct source *source);
+
+/*
+ * Was everything looked at once, well or not? Before that nothing can be said of what should be, and `changed` is
+ * not called.
+ */
+bool source_has_begun(const struct source *source);
 
 void source_status(const struct source *source, struct source_status *ret);
