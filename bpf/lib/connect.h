@@ -9,6 +9,7 @@
 #include "lib/count.h"
 #include "lib/flow.h"
 #include "lib/moves.h"
+#include "lib/own.h"
 #include "lib/route.h"
 
 /* A UDP socket is healed until here; what is left of a TCP socket's connect is the list of those it tried. */
@@ -86,6 +87,8 @@ static __always_inline enum verdict connect_decide(struct bpf_sock_addr *ctx,
 	struct bpf_sock *sk = ctx->sk;
 	enum verdict verdict;
 
+	if (is_agents_own(sk))
+		return VERDICT_LEAVE;
 	if (dialled->protocol != IPPROTO_TCP && dialled->protocol != IPPROTO_UDP) {
 		count(REASON_PROTOCOL_OTHER);
 		return VERDICT_LEAVE;

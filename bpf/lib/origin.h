@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/addr.h"
+#include "lib/own.h"
 #include "lib/udp.h"
 
 struct origin {
@@ -46,8 +47,11 @@ static __always_inline bool recvmsg_decide(struct bpf_sock_addr *ctx, const stru
 					   struct origin *ret)
 {
 	struct bpf_sock *sk = ctx->sk;
-	bool restored = sk && origin_datagram(sk, source, ret);
+	bool restored;
 
+	if (is_agents_own(sk))
+		return false;
+	restored = sk && origin_datagram(sk, source, ret);
 	count(restored ? REASON_RECVMSG_RESTORED : REASON_RECVMSG_OTHER);
 	return restored;
 }
@@ -56,8 +60,11 @@ static __always_inline bool peername_decide(struct bpf_sock_addr *ctx, const str
 					    struct origin *ret)
 {
 	struct bpf_sock *sk = ctx->sk;
-	bool restored = sk && origin_connected(sk, peer, ret);
+	bool restored;
 
+	if (is_agents_own(sk))
+		return false;
+	restored = sk && origin_connected(sk, peer, ret);
 	count(restored ? REASON_GETPEERNAME_RESTORED : REASON_GETPEERNAME_OTHER);
 	return restored;
 }

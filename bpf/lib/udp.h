@@ -8,6 +8,7 @@
 #include "lib/addr.h"
 #include "lib/count.h"
 #include "lib/flow.h"
+#include "lib/own.h"
 #include "lib/route.h"
 
 /* The place of the pair that dialled this address; UDP_PAIRS if there is none. */
@@ -87,6 +88,8 @@ static __always_inline enum verdict sendmsg_decide(struct bpf_sock_addr *ctx,
 	uint32_t place = UDP_PAIRS;
 	enum verdict verdict;
 
+	if (is_agents_own(sk))
+		return VERDICT_LEAVE;
 	if (!service_find(dialled, &service)) {
 		count(REASON_SENDMSG_OTHER);
 		return VERDICT_LEAVE;

@@ -28,6 +28,7 @@ static const char usage[] =
 	"         acts on one socket and prints a line for each step:\n"
 	"           bind=A/P connect=A/P unspec peer ask send=A/P recv mmsg=A/P/COUNT nonblock wait\n"
 	"           fastopen=A/P (connects with a byte of data in the SYN, where the server takes it)\n"
+	"           mark=NUMBER (SO_MARK)\n"
 	"           socket (a new one)  within=MS (was the last step quick?)  pause (until a line on stdin)\n"
 	"       net load [-u] [-q] [-c COUNT] [-d SECONDS] [-r RATE] [-a PREFIX,...] KIND ADDRESS/PORT\n"
 	"         asks over a new socket each time, until COUNT, SECONDS or SIGTERM, and prints a line of "
@@ -280,6 +281,14 @@ static void step_within(const struct actor *a, const char *value)
 		printf("within late %llu us\n", (unsigned long long)a->took_ns / 1000);
 }
 
+static void step_mark(const struct actor *a, const char *value)
+{
+	int mark = (int)strtol(value, NULL, 0);
+
+	if (setsockopt(a->fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		die("SO_MARK", strerror(errno));
+}
+
 static void step(struct actor *a, char *word)
 {
 	char *value = strchr(word, '=');
@@ -289,6 +298,8 @@ static void step(struct actor *a, char *word)
 		*value++ = '\0';
 	if (value && !strcmp(word, "within"))
 		step_within(a, value);
+	else if (value && !strcmp(word, "mark"))
+		step_mark(a, value);
 	else if (value && !strcmp(word, "mmsg"))
 		step_mmsg(a, value);
 	else if (value && (!strcmp(word, "connect") || !strcmp(word, "bind") || !strcmp(word, "send") ||

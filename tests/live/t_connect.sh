@@ -46,6 +46,25 @@ connect_direct() {
 	counts 1 connect_balanced 0
 }
 
+# The agent's own connections reach what they dial, whatever the rows say of it, and are in no count.
+connect_own() {
+	local kind=$1 at before
+	at=$(pod_ip "$kind" b1)/8080
+	service_yaml web 10 "web/TCP/8080/8080 web-udp/UDP/8080/8080" |
+		sed "s/$(vip4 10)/$(pod_ip4 b1)/; s/$(vip6 10)/$(pod_ip6 b1)/" | put service-web.yaml
+	pods_yaml web "web/TCP/8080/8080 web-udp/UDP/8080/8080" "" a1 | put pods-web.yaml
+	agent_up 1
+	await 1 web 1
+	is "$(does c1 "$kind" "connect=$at" ask)" "connect ok; ask a1"
+	mark 1
+	before=$(weft 1 get stats -o json)
+	is "$(does c1 "$kind" mark=0x57 "connect=$at" peer ask)" "connect ok; peer $(seen "$kind" "$at"); ask b1"
+	is "$(weft 1 get stats -o json)" "$before" "all counters"
+	# Another mark is nothing to weft.
+	is "$(does c1 "$kind" mark=0x58 "connect=$at" ask)" "connect ok; ask a1"
+	counts 1 connect_balanced 1
+}
+
 # A port of the address that is no port of the service.
 connect_other_port() {
 	expose web 10 "" a1
@@ -159,6 +178,7 @@ done
 for kind in $KINDS; do
 	test_add "connect-nonblocking/$kind" connect_nonblocking "$kind"
 	test_add "connect-direct/$kind" connect_direct "$kind"
+	test_add "connect-own/$kind" connect_own "$kind"
 	test_add "connect-empty/$kind" connect_empty "$kind"
 done
 test_add connect-other-port connect_other_port
