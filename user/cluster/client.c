@@ -409,8 +409,11 @@ static int set_up(struct request *request, const char *path, bool fresh, struct 
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, client->agent);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Rather wait for the connection that is being made than make another one. */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	/*
+	 * Rather wait for the connection that is being made than make another one: with TLS it says at once whether
+	 * it takes more than one request. Without it never does, and a watch would be waited for to its end.
+	 */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(url, "https:", strlen("https:")) ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
