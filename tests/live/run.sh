@@ -10,6 +10,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/assert.sh"
 
 TEST_SECONDS=${TEST_SECONDS:-60}
+# Where the tests are. A suite.sh there brings up what they need beside the lab.
+export SUITE=${SUITE:-$LIVE}
 TESTS=()
 
 usage() {
@@ -129,6 +131,7 @@ run_test() {
 	# shellcheck disable=SC2016 # expanded there, not here
 	timeout --kill-after=5 "$TEST_SECONDS" bash -euo pipefail -c '
 		. "$LIVE/assert.sh"
+		[ ! -e "$SUITE/suite.sh" ] || . "$SUITE/suite.sh"
 		TESTS=()
 		. "$1"
 		shift
@@ -193,7 +196,7 @@ is_chosen() {
 
 collect() {
 	local file
-	for file in "$LIVE"/t_*.sh; do
+	for file in "$SUITE"/t_*.sh; do
 		# shellcheck source=/dev/null
 		. "$file"
 	done
@@ -216,6 +219,11 @@ inside() {
 	export WEFT=$LAB/bin/weft NET=$LAB/bin/net EXCHANGE=$LAB/bin/exchange SERVE=$LAB/bin/serve ECHO=$LAB/bin/echo BATTERY=$LAB/bin/battery
 	export STRESS=$LAB/bin/stress
 	build_lab
+	if [ -e "$SUITE/suite.sh" ]; then
+		# shellcheck source=../kubernetes/suite.sh
+		. "$SUITE/suite.sh"
+		suite_up
+	fi
 	collect
 	if [ "${SHELL-}" = 1 ]; then
 		open_shell
