@@ -102,6 +102,8 @@ new_servers=()
 for package in "${SERVERS[@]}"; do
 	is_installed "$package" || new_servers+=("$package")
 done
+# Any containerd will do, as that of docker.
+command -v containerd >/dev/null || new_servers+=(containerd)
 missing+=("${new_servers[@]}")
 # The version that counts for the layout where there is one, else whichever: it says then why it is not used.
 if ! command -v clang-format-14 >/dev/null && ! is_installed clang-format; then

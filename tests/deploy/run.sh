@@ -31,8 +31,11 @@ root=$work/root
 
 # What a step started ends with the process id namespace.
 cleanup() {
+	[ ! -e "$work/containerd.pid" ] || kill -KILL "$(<"$work/containerd.pid")" 2>/dev/null || true
+	find "${cgroup2%/*}" -maxdepth 2 -type d -name "$OWN" -exec rmdir {} \; 2>/dev/null || true
 	umount -R -l "$root" 2>/dev/null || true
 	rmdir "$cgroup2/$OWN" 2>/dev/null || true
+	awk -v work="$work/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs -r umount -l
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -231,6 +234,66 @@ metrics_are_clean() {
 	"$PROMTOOL" check metrics <"$work/metrics" 2>&1 | diff /dev/null -
 }
 
+# ---- the image in a container ----
+
+ctr() { command ctr -a "$work/containerd.sock" -n "$OWN" "$@"; }
+
+begin_containerd() {
+	local try
+	# What it makes elsewhere is to stay in here.
+	mount -t tmpfs tmpfs /run
+	mount -t tmpfs tmpfs /opt
+	cat >"$work/containerd.toml" <<-END
+		version = 2
+		root = "$work/containerd"
+		state = "$work/containerd-state"
+		disabled_plugins = ["io.containerd.grpc.v1.cri"]
+		[grpc]
+		address = "$work/containerd.sock"
+	END
+	containerd -c "$work/containerd.toml" >"$work/containerd.log" 2>&1 </dev/null &
+	echo "$!" >"$work/containerd.pid"
+	for ((try = 0; try < 100; try++)); do
+		! ctr version >/dev/null 2>&1 || return 0
+		sleep 0.1
+	done
+	cat "$work/containerd.log"
+	return 1
+}
+
+# contain NAME WORD...: as the DaemonSet has it: the runtime's seccomp filter, no new privileges, a root that cannot be
+# written to, three capabilities, both directories of the node.
+contain() {
+	local name=$1 drop
+	shift
+	drop=$(printf -- '--cap-drop CAP_%s ' CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP \
+		NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE)
+	# shellcheck disable=SC2086 # a list
+	exec ctr -a "$work/containerd.sock" -n "$OWN" run --rm --net-host --read-only --seccomp $drop --cap-add CAP_BPF \
+		--cap-add CAP_NET_ADMIN --cap-add CAP_PERFMON \
+		--mount "type=bind,src=$root/sys/fs/bpf,dst=/sys/fs/bpf,options=rbind:rw" \
+		--mount "type=bind,src=$cgroup2,dst=/sys/fs/cgroup,options=rbind:ro" \
+		--mount "type=bind,src=$root/source,dst=/source,options=rbind:ro" localhost/weft:0.1.0 "$name" "$@"
+}
+
+container_runs() {
+	local pid
+	begin_containerd
+	ctr images import "$work/image.tar"
+	(contain agent weft agent --source file:/source --node n1 --cgroup "/sys/fs/cgroup/$OWN") >"$work/agent.log" 2>&1 </dev/null &
+	agent=$!
+	await_ready
+	pid=$(ctr tasks ls | awk '$1 == "agent" { print $2 }')
+	[ "$(awk '/^(CapEff|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }' "/proc/$pid/status")" = \
+		"$(printf '%016x' $((1 << 39 | 1 << 12 | 1 << 38))) 1 2 " ]
+	ctr tasks exec --exec-id get agent weft get services | grep -w web
+	ctr tasks exec --exec-id status agent weft get status source.complete | grep -w yes
+	ctr tasks kill -s TERM agent
+	wait "$agent"
+	(contain unload weft unload) | grep -x unloaded
+	[ ! -e "$root/sys/fs/bpf/weft" ]
+}
+
 # ---- manifests and chart ----
 
 manifests() {
@@ -355,6 +418,11 @@ else
 fi
 step image/each-capability agent_needs_each_of_them
 step image/unload-stays unload_stays
+if command -v containerd >/dev/null && command -v ctr >/dev/null && command -v runc >/dev/null; then
+	step image/container container_runs
+else
+	skip image/container "containerd or runc is not installed"
+fi
 step manifests/complete kustomization_has_all
 step manifests/role role_only_reads
 step manifests/pods pods_are_held_short
