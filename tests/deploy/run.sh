@@ -389,6 +389,8 @@ chart_values_do_what_they_say() {
 		--set 'extraArgs={-v}'
 	rendered '($c.args | contains(["--listen=[::1]:9000"])) and $c.livenessProbe.httpGet.port == 9000 and $c.readinessProbe.httpGet.host == "::1"' \
 		--set listen.host=::1 --set listen.port=9000
+	rendered '$c | has("ports") | not'
+	rendered '$c.ports == [{name: "metrics", containerPort: 19338}]' --set listen.host=
 	rendered '($c.args | contains(["--listen=:19338"])) and $c.startupProbe.httpGet.host == "127.0.0.1"' --set listen.host=
 	rendered '$c.image == "r.example/w@sha256:'"$(printf '0%.0s' {1..64})"'"' --set image.repository=r.example/w \
 		--set "image.digest=sha256:$(printf '0%.0s' {1..64})"
