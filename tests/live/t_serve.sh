@@ -97,10 +97,10 @@ check_metrics() {
 
 # Slow, silent and many: nobody else waits, and what they hold is bounded.
 serve_slow_clients() {
-	local i began rss
+	local i began rss cpu
 	expose web 10 '' a1
 	agent_up 1
-	rss=$(metric process_resident_memory_bytes)
+	rss=$(metric process_resident_memory_bytes) cpu=$(metric process_cpu_seconds_total)
 	in_cgroup "$LAB_CGROUP/agents" node1 python3 "$LIVE/slow_clients.py" "${AT%:*}" "${AT#*:}" 200 >"$LAB/tmp/slow" 2>&1 </dev/null &
 	wait_for 10 file_has "$LAB/tmp/slow" '^all there$' || fail "the slow clients do not come: $(<"$LAB/tmp/slow")"
 	began=${EPOCHREALTIME/./}
@@ -114,6 +114,9 @@ serve_slow_clients() {
 	await 1 web 2
 	# Those who send a byte now and then are gone after 10 seconds, too.
 	wait_for 20 file_has "$LAB/tmp/slow" '^all gone$' || fail "slow clients stay: $(<"$LAB/tmp/slow")"
+	cpu=$(jq -n "$(metric process_cpu_seconds_total) - $cpu")
+	[ "${cpu%.*}" -lt 2 ] || fail "they took $cpu seconds of CPU"
+	echo "$cpu s of CPU"
 	agent_end "$AGENT"
 }
 
