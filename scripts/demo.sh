@@ -105,6 +105,9 @@ start_weft() {
 	put_service dice 30 "$WEB_PORTS"
 	put_service cart 40 "$WEB_PORTS" lb=ewma weft.dev/base-ejection-time=1s
 	put_service near 50 "$WEB_PORTS" weft.dev/splice=on
+	put_service front 60 "$WEB_PORTS"
+	put_service next 61 "$WEB_PORTS"
+	pods_yaml next "$WEB_PORTS" "" slow | put pods-next.yaml
 	pods_yaml near "$WEB_PORTS" "" web-1 | put pods-near.yaml
 	for n in dice cart; do pods_yaml "$n" "$WEB_PORTS" "" "${WEB[@]}" slow | put "pods-$n.yaml"; done
 	for n in 1 2; do
@@ -188,6 +191,38 @@ show_removal() {
 	put_web "${WEB[@]}"
 	wait_for 5 has_endpoints 1 web 3 || die "web-2 never came back"
 }
+
+put_route() {
+	put route.yaml <<-END
+		apiVersion: gateway.networking.k8s.io/v1alpha2
+		kind: TCPRoute
+		metadata: {name: canary, namespace: $NAMESPACE}
+		spec:
+		  parentRefs: [{group: "", kind: Service, name: front, port: 80}]
+		  rules:
+		  - backendRefs: [{name: web, port: 80, weight: $1}, {name: next, port: 80, weight: $2}]
+	END
+}
+
+show_route() {
+	heading "TCPRoute: 10 % of new connections to the next version, then all of them"
+	put_route 90 10
+	wait_for 5 routes 10 || die "the route never came to the kernel"
+	weft 1 get routes | shown
+	REPORT=$(ask http "http://$(vip4 60)/" -concurrency 4 -duration 1s)
+	TOTAL=$((TOTAL + $(field "$REPORT" .requests)))
+	chart "$REPORT"
+	holds "no request failed" clean "$REPORT"
+	holds "the next version (slow) got its share of connections" within "$(share "$REPORT" slow)" 4 16
+	put_route 0 100
+	wait_for 5 routes 100 || die "the new weights never came to the kernel"
+	REPORT=$(ask http "http://$(vip4 60)/" -concurrency 8 -duration 1s)
+	TOTAL=$((TOTAL + $(field "$REPORT" .requests)))
+	holds "with the weights turned round it got all of them" [ "$(share "$REPORT" slow)" = 100 ]
+	holds "and none failed" clean "$REPORT"
+}
+
+routes() { weft 1 get routes -o json | jq -e ".[0].backends[1].weight == $1" >/dev/null; }
 
 show_kill() {
 	heading "kill -9 for the agent while requests run"
@@ -280,24 +315,32 @@ is_health() { [ "$(endpoint_health cart "$(pod_ip4 web-2)")" = "$1" ]; }
 counted() { weft 1 get stats "$1" -o json | jq '.[0].value'; }
 
 show_dying() {
-	local failures moved
+	local failures moved monitor
 	heading "The process of web-2 dies, and nobody tells weft"
+	in_cgroup "$LAB_CGROUP/agents" node1 "$WEFT" monitor --bpffs "$LAB_BPF/node1" -v --kind ejected,readmitted,rescued \
+		>"$LAB/tmp/monitor" 2>"$LAB/tmp/monitor.err" </dev/null &
+	monitor=$!
+	wait_for 5 file_has "$LAB/tmp/monitor.err" listening || die "the monitor does not listen"
 	ask_start cart http "http://$(vip4 40)/"
 	sleep 0.5
 	echo 1 >"$(pod_cgroup web-2)/server/cgroup.kill"
 	wait_for 5 is_health ejected || die "web-2 was not ejected"
 	weft 1 get endpoints cart -o wide | grep -F -e ADDRESS -e 10.244 | shown
-	wait_for 5 file_has "$(agent_log 1)" 'ejected for'
-	grep ejected "$(agent_log 1)" | head -n 2 | shown
+	wait_for 5 file_has "$LAB/tmp/monitor" ejected || die "the monitor does not tell of the ejection"
+	weft 1 top --once --interval 1 | shown
 	pod_serve web-2 env NAME=web-2 "$APPS/web"
 	wait_for 10 is_health active || die "web-2 was not readmitted"
-	grep readmitted "$(agent_log 1)" | shown
+	wait_for 5 file_has "$LAB/tmp/monitor" readmitted || die "the monitor does not tell of the return"
+	end "$monitor"
+	tell "weft monitor:"
+	cut -c 1-160 "$LAB/tmp/monitor" | head -n 8 | shown
 	sleep 1.5
 	ask_end cart
 	failures=$(field "$REPORT" .failures) moved=$(counted rescued)
 	weft 1 get stats | grep -e NAME -e rescue -e ejected -e readmitted | shown
 	holds "it refused $moved connects: the kernel sent each to another endpoint, and counted it against this one" \
 		[ $((moved + failures)) -ge 5 ]
+	holds "weft monitor saw it happen" [ "$(grep -c rescued "$LAB/tmp/monitor")" -ge 1 ]
 	holds "requests that failed: $failures, that is what was under way when it died" within "$failures" 0 1
 	holds "and it serves again" true_of "$REPORT" '.timeline[-1].by_endpoint["web-2"] + .timeline[-2].by_endpoint["web-2"] > 0'
 }
@@ -360,6 +403,7 @@ demo() {
 	start_weft
 	show_spread
 	show_removal
+	show_route
 	show_kill
 	show_load
 	show_splice

@@ -174,7 +174,7 @@ struct splice_end {
 	enum splice_side side;
 	uint32_t opted_out; /* the stack it is, for good: a socket asks for what only the stack can do */
 	uint32_t passed;    /* something went through the stack */
-	uint16_t watched;   /* its program is not known yet, or was found out by it */
+	uint16_t watched;   /* its program is not known yet */
 	uint16_t left;	    /* it has been taken out of `splice_socks` */
 };
 

@@ -70,6 +70,23 @@ cli_get() {
 	is "$(weft 1 get services -o yaml | grep -cE '^  name: "?web"?$')" 8 "services in YAML"
 }
 
+# on_terminal VARIABLE=VALUE...: the endpoints, as a terminal gets them
+on_terminal() { ns_run node1 env "$@" script -qec "$WEFT get endpoints --bpffs $LAB_BPF/node1" /dev/null </dev/null; }
+
+cli_colours() {
+	local escape=$'\e['
+	expose web 70 "" a1 b1
+	agent_up 1
+	await 1 web 2
+	weft 1 drain "$(pod_ip4 a1)" >/dev/null
+	[[ $(on_terminal TERM=xterm) == *"$escape"*draining* ]] || fail "no colour on a terminal"
+	[[ $(on_terminal TERM=xterm) == *"${escape}32m"active* ]] || fail "what is well is not green"
+	[[ $(on_terminal TERM=xterm NO_COLOR=1) != *"$escape"* ]] || fail "colours in spite of NO_COLOR"
+	[[ $(on_terminal TERM=dumb) != *"$escape"* ]] || fail "colours where there are none"
+	matches "$(on_terminal TERM=dumb)" draining
+	[[ $(TERM=xterm weft 1 get endpoints) != *"$escape"* ]] || fail "colours in a pipe"
+}
+
 status_of() { weft 1 get status "$1" -o json | jq -r '.[0].value'; }
 
 cli_status() {
@@ -142,6 +159,7 @@ cli_watch_broken_pipe() {
 test_add usage-errors cli_misuse
 test_add help cli_help
 test_add get cli_get
+test_add get-colours cli_colours
 test_add get-status cli_status
 test_add get-watch cli_watch
 test_add get-watch-broken-pipe cli_watch_broken_pipe

@@ -75,7 +75,8 @@ install_bash() {
 	installs
 	is "$(completes weft ve)" version
 	is "$(completes weft splice o)" "on off"
-	is "$(completes weft get stat)" stats
+	is "$(completes weft get stats)" stats
+	is "$(completes weft get stat)" "stats status"
 	is "$(completes weft get services --out)" --output
 	is "$(completes weft get services -o j)" json
 	is "$(completes weft get services --namespace x)" ""

@@ -23,7 +23,7 @@ interface_shown() {
 	is "$(interfaces | jq '(map(.netns) | unique | length) == length')" true "every pod is in a namespace of its own"
 	matches "$(weft 1 get interfaces "$routed" --no-headers -o wide)" \
 		"^$routed +[0-9]+ +pod +tcx +[0-9]+ +IPv4,IPv6 +$(pod_ip4 p2),$(pod_ip6 p2) +$(mac_of "$routed")"
-	matches "$(weft 1 get interfaces -o yaml)" "guarded: \[\"IPv4\", \"IPv6\"\]"
+	matches "$(weft 1 get interfaces -o yaml | tr -d "\n ")" "guarded:-\"IPv4\"-\"IPv6\""
 	# The id is the kernel's own for the pod's namespace.
 	is "$(of_interface "$routed" netns)" "$(netns_id p2)" "id of the namespace"
 	matches "$(bpftool map dump pinned "$LAB_BPF/node1/interfaces")" "\"name\": \"$routed\"" "names by bpftool"

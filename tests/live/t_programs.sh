@@ -28,7 +28,8 @@ at() {
 	esac
 }
 
-# spliced PERCENT BYTES: at least so many of the messages, and so many bytes in all
+# spliced PERCENT BYTES: at least so many of the messages, and so many bytes in all. How much it is goes by which of the two
+# the machine lets run, and with streams TCP takes over: these floors say that both ways were gone, often.
 spliced() {
 	local redirected passed
 	redirected=$(counted 1 splice_redirect_msgs) passed=$(counted 1 splice_pass_msgs)
@@ -78,14 +79,14 @@ real_http() {
 	probes c1 http "$(at "$1" 80)"
 	is "$(field "$REPORT" '"\(.failures) \(.by.small) \(.by.chunked) \(.by.noticed)"')" "0 3600 156 1"
 	# In both directions at once, as fast as it goes: TCP takes over where the reader does not keep up.
-	spliced 15 15000000
+	spliced 3 4000000
 }
 
 real_grpc() {
 	go_up
 	probes c1 grpc "$(at "$1" 90)"
 	is "$(field "$REPORT" '"\(.failures) \(.by.talk) \(.by.after) \(.by["call-off"])"')" "0 216 24 24"
-	spliced 8 80000000
+	spliced 1 8000000
 }
 
 # ---- redis ----
@@ -157,7 +158,7 @@ real_redis() {
 	is "$(field "$REPORT" '"\(.failures) \(.by.value) \(.by.pipeline)"')" "0 144 32"
 	redis_benchmark
 	redis_replica
-	spliced 80 100000000
+	spliced 40 50000000
 }
 
 # It connects without waiting, as its library does, and waits in recv() afterwards.
@@ -189,7 +190,7 @@ real_memcached() {
 	meets c1 memcached "$(at "$1")"
 	probes c1 memcached "$(at "$1")"
 	is "$(field "$REPORT" '"\(.failures) \(.by.other) \(.by.pipeline)"')" "0 64 64"
-	spliced 90 20000000
+	spliced 50 8000000
 }
 
 # ---- nginx ----
@@ -233,7 +234,7 @@ real_nginx() {
 		# Of one byte there is no third.
 		is "$(field "$REPORT" '"\(.failures) \(.by.whole) \(.by.range)"')" "0 200 160"
 	done
-	spliced 5 15000000
+	spliced 2 4000000
 }
 
 # With "auto" a kernel that tells a member of the map the wrong number of bytes to read leaves TCP as it is: without

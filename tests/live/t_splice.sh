@@ -69,7 +69,7 @@ spliced_to() {
 
 # all_redirected MESSAGES: so many, but for a few that found their peer at work.
 all_redirected() {
-	counts_least 1 splice_redirect_msgs $(($1 * 9 / 10))
+	counts_least 1 splice_redirect_msgs $(($1 * 7 / 10))
 	is "$(($(counted 1 splice_redirect_msgs) + $(counted 1 splice_pass_msgs)))" "$1" "messages in all"
 }
 
@@ -88,7 +88,7 @@ splice_pair() {
 	asks 20 100000
 	counts 1 splice_offered 1
 	counts 1 splice_admitted 1
-	counts_least 1 splice_redirect_msgs 390
+	counts_least 1 splice_redirect_msgs 300
 	counts_least 1 splice_redirect_bytes 25600
 	pairs=$(weft 1 get pairs -o json)
 	is "$(jq -r '.[] | "\(.service) \(.server) \(.server_port)"' <<<"$pairs")" "web $(pod_ip "$kind" a1) 7000"
@@ -467,7 +467,7 @@ splice_twins() {
 	# Two that are established at the same moment look alike: then one of them stays with the stack.
 	is "$(($(counted 1 splice_admitted) + $(counted 1 splice_full)))" 16 "pairs"
 	counts_least 1 splice_admitted 8
-	counts_least 1 splice_redirect_msgs 2800
+	counts_least 1 splice_redirect_msgs 2000
 	await_no_pairs
 }
 
@@ -525,7 +525,7 @@ splice_measured() {
 		IFS=, read -r sent received exchanged <<<"$told_of"
 		is "$(($(of "$service" a1 sent_bytes) - sent)),$(($(of "$service" a1 received_bytes) - received))" "18000,18000" "bytes of $service"
 		is "$(($(of "$service" a1 exchanges) - exchanged))" 60 "exchanges of $service"
-		between "$(of "$service" a1 mean_us)" 5000 9000 "mean response time of $service"
+		between "$(of "$service" a1 mean_us)" 5000 20000 "mean response time of $service"
 		between "$(of "$service" a1 histogram | jq '[.[] | select(.[0] >= 8192)[1]] | add')" 58 61 "samples of 5 ms and more of $service"
 		number=$((number + 1))
 	done

@@ -117,7 +117,7 @@ stress_many() {
 stress_big() {
 	stress_up ""
 	talks c1 -n 1000 -B "$(vip tcp4 60)"
-	redirected 60 980
+	redirected 35 980
 	counts_least 1 splice_limit 100
 	served a1 $((1000 + WARMED))
 }
@@ -144,7 +144,7 @@ stress_rps() {
 	talks_on six c1 -n 2000 "$(vip tcp6 60)"
 	talks c2 -n 2000 -B -c 16 "$(vip tcp4 60)"
 	talked six
-	redirected 70 11500
+	redirected 45 11500
 	served a1 $((12000 + WARMED))
 }
 
@@ -152,7 +152,7 @@ stress_rps() {
 stress_defer_accept() {
 	stress_up -d
 	talks c1 -n 5000 "$(vip tcp4 60)"
-	redirected 60 4900
+	redirected 35 4900
 	served a1 $((5000 + WARMED))
 }
 
@@ -237,7 +237,7 @@ stress_agent_killed() {
 	talked long
 	talked short
 	count=$(connections)
-	redirected 80 $((count * 98 / 100))
+	redirected 60 $((count * 98 / 100))
 	served a1 $((count + 300 + WARMED))
 }
 
@@ -248,7 +248,7 @@ stress_unload() {
 	talks_on big c2 -n 100 -c 100 -B -T -g 500 "$(vip tcp4 60)"
 	wait_for 10 admitted_least 500 || fail "only $(counted 1 splice_admitted) pairs"
 	sleep 0.5
-	redirected 60 500
+	redirected 35 500
 	agent_end "$AGENT"
 	weft_unload 1 >/dev/null
 	talking long
@@ -268,7 +268,7 @@ stress_unload() {
 stress_same_pod() {
 	stress_up ""
 	talks a1 -n 5000 "$(vip tcp4 60)"
-	redirected 70 4900
+	redirected 45 4900
 	served a1 $((5000 + WARMED))
 }
 
@@ -292,7 +292,7 @@ stress_blocking_mix() {
 	talked blocks
 	talked later
 	talked server
-	redirected 60 5900
+	redirected 35 5900
 	counts 1 splice_left 1000
 	counts 1 splice_unfit_client 1000
 	counts 1 splice_unfit_server 1000
@@ -338,7 +338,7 @@ stress_leave() {
 	talked long
 	talked short
 	talks c1 -n 300 -B "$(vip tcp4 60)"
-	redirected 30 9100
+	redirected 15 9100
 	counts_least 1 splice_left 2000
 	served a1 $((9300 + WARMED))
 }
@@ -346,7 +346,7 @@ stress_leave() {
 stress_small_buffers() {
 	stress_up -r
 	talks c1 -n 2000 -r -c 128 "$(vip tcp4 60)"
-	redirected 60 1950
+	redirected 35 1950
 	counts_least 1 splice_limit 100
 	served a1 $((2000 + WARMED))
 }
@@ -371,7 +371,7 @@ stress_late() {
 	between "$(counted 1 splice_admitted)" 1900 2000 "pairs"
 	talked early
 	talked before
-	redirected 80 1900
+	redirected 60 1900
 	served a1 2400
 }
 
@@ -457,13 +457,13 @@ stress_soak() {
 	talks c1 -n 1 "$(vip tcp4 61)"
 	mark 1
 	soak_rounds "$1"
-	redirected 70 $((SOAK_ROUNDS * 22000))
+	redirected 45 $((SOAK_ROUNDS * 22000))
 	served a2 $((SOAK_ROUNDS * 7000 + 1))
 	SERVING=$first
 	served a1 $((SOAK_ROUNDS * 23000 + WARMED))
 }
 
-for kind in tcp4 tcp6 tcpm; do test_add "splice/stress-many-$kind" stress_many "$kind" 20000 80; done
+for kind in tcp4 tcp6 tcpm; do test_add "splice/stress-many-$kind" stress_many "$kind" 20000 60; done
 test_add splice/stress-big stress_big
 test_add splice/stress-rps stress_rps
 test_add splice/stress-defer-accept stress_defer_accept

@@ -2,6 +2,8 @@
 /* What was parsed, as text. */
 #include "dump.h"
 
+#include <inttypes.h>
+
 #include <criterion/criterion.h>
 
 #include "base/addr.h"
@@ -36,12 +38,12 @@ static void dump_slice(const struct slice *slice, FILE *out)
 		fprintf(out, "  endpoint %s ready %d serving %d terminating %d",
 			addr_print(&endpoint->address, text), endpoint->ready, endpoint->serving,
 			endpoint->terminating);
-		fprintf(out, " node \"%s\" zone \"%s\" pod \"%s\"\n", endpoint->node, endpoint->zone,
+		fprintf(out, " node \"%s\" zone \"%s\" pod %016" PRIx64 "\n", endpoint->node, endpoint->zone,
 			endpoint->pod);
-		for (size_t j = 0; j < endpoint->n_hint_zones; j++)
-			fprintf(out, "    for zone %s\n", endpoint->hint_zones[j]);
-		for (size_t j = 0; j < endpoint->n_hint_nodes; j++)
-			fprintf(out, "    for node %s\n", endpoint->hint_nodes[j]);
+		for (size_t j = 0; endpoint->hints && j < endpoint->hints->n_zones; j++)
+			fprintf(out, "    for zone %s\n", endpoint->hints->zones[j]);
+		for (size_t j = 0; endpoint->hints && j < endpoint->hints->n_nodes; j++)
+			fprintf(out, "    for node %s\n", endpoint->hints->nodes[j]);
 	}
 }
 

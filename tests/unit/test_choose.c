@@ -163,6 +163,7 @@ static const struct row rows[] = {
 struct names {
 	char zones[MAX_HINTS][2], nodes[MAX_HINTS][2];
 	char *zone_list[MAX_HINTS], *node_list[MAX_HINTS];
+	struct hints hints;
 };
 
 static const char *read_hints(const char *text, char sign, char names[][2], char **list, size_t *count)
@@ -191,13 +192,13 @@ static const char *read_endpoint(const char *text, struct endpoint *endpoint, st
 		.terminating = conditions[i].terminating,
 		.node = *++text == '*' ? "1" : "",
 		.zone = "",
-		.pod = "",
-		.hint_zones = names->zone_list,
-		.hint_nodes = names->node_list,
 	};
+	names->hints = (struct hints){ .zones = names->zone_list, .nodes = names->node_list };
 	text += *text == '*';
-	text = read_hints(text, '/', names->zones, names->zone_list, &endpoint->n_hint_zones);
-	text = read_hints(text, '@', names->nodes, names->node_list, &endpoint->n_hint_nodes);
+	text = read_hints(text, '/', names->zones, names->zone_list, &names->hints.n_zones);
+	text = read_hints(text, '@', names->nodes, names->node_list, &names->hints.n_nodes);
+	if (names->hints.n_zones || names->hints.n_nodes)
+		endpoint->hints = &names->hints;
 	cr_assert(!*text || *text == ' ', "what is \"%s\"?", text);
 	return text + (*text == ' ');
 }

@@ -93,6 +93,21 @@ Test(sheet, yaml)
 	assert_print(SHEET_YAML, true, false, "[]\n");
 }
 
+Test(sheet, a_rate_keeps_its_digit)
+{
+	static const struct column columns[] = { { "NEW/S", "rate", CELL_NUMBER, COLUMN_ALWAYS } };
+	_cleanup_(sheet_freep) struct sheet *sheet = sheet_new(columns, ARRAY_LEN(columns));
+	_cleanup_(freep) char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	sheet_real(sheet, 1.5);
+	cr_assert(!sheet_print(sheet, SHEET_JSON, true, to));
+	cr_assert(!sheet_print(sheet, SHEET_YAML, true, to));
+	fclose(to);
+	cr_assert_str_eq(text, "[\n  {\n    \"rate\": 1.5\n  }\n]\n- rate: 1.5\n");
+}
+
 static const struct column data_columns[] = {
 	{ "PORT", "port", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "HELD", "held", CELL_TEXT, COLUMN_WIDE },
@@ -125,7 +140,7 @@ Test(sheet, what_is_not_known_is_null)
 	cr_assert(strstr(json, "\"port\": null,\n    \"held\": null,\n    \"buckets\": null"), "%s", json);
 	cr_assert(strstr(json, "\"held\": \"null\",\n    \"buckets\": [[8,1]]"), "%s", json);
 	cr_assert(strstr(yaml, "- port: null\n  held: null\n  buckets: null\n"), "%s", yaml);
-	cr_assert(strstr(yaml, "held: \"null\"\n"), "%s", yaml);
+	cr_assert(strstr(yaml, "held: \"null\"\n  buckets:\n  - - 8\n    - 1\n"), "%s", yaml);
 }
 
 Test(sheet, data_is_in_no_table)
@@ -152,7 +167,8 @@ Test(sheet, lists)
 		{ SHEET_JSON, "[\n  {\n    \"name\": \"a\",\n    \"tags\": [\n      \"x\",\n      "
 			      "\"fd00::1\"\n    ]\n  },\n"
 			      "  {\n    \"name\": \"b\",\n    \"tags\": []\n  }\n]\n" },
-		{ SHEET_YAML, "- name: \"a\"\n  tags: [\"x\", \"fd00::1\"]\n- name: \"b\"\n  tags: []\n" },
+		{ SHEET_YAML,
+		  "- name: \"a\"\n  tags:\n  - \"x\"\n  - \"fd00::1\"\n- name: \"b\"\n  tags: []\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@ enum {
 	/* Where the kernel cannot tell when the last reader is gone, time must: readers take microseconds. */
 	REAP_BLIND_MS = 1000,
 	RETRY_MS = 1000,
+	/* So many rows are put at once, or one service more: what a plan takes of memory does not grow with the mesh. */
+	PLAN_PUTS = 16384,
 };
 
 struct agent {
@@ -116,13 +119,20 @@ static int plan_forgotten(struct agent *a, struct plan *plan)
 	return error;
 }
 
-static int plan_dirty(struct agent *a, struct plan *plan)
+/* *ret_more: the plan has rows enough, and there may be more services that have changed. */
+static int plan_dirty(struct agent *a, struct plan *plan, bool *ret_more)
 {
 	struct model_service service;
 	int error = 0;
 
-	while (!error && model_next_dirty(a->model, &service))
+	*ret_more = true;
+	while (!error && plan_count_puts(plan) < PLAN_PUTS) {
+		if (!model_next_dirty(a->model, &service)) {
+			*ret_more = false;
+			return 0;
+		}
 		error = plan_one(a, &service, plan);
+	}
 	return error;
 }
 
@@ -189,23 +199,45 @@ static void on_reap(uv_timer_t *timer)
 		uv_timer_start(&a->reap, on_reap, REAP_MS, 0);
 }
 
-static int plan_and_apply(struct agent *a, struct why *why)
+struct applied {
+	size_t puts;
+	size_t deletes;
+	size_t services_deleted;
+};
+
+static int plan_and_apply_some(struct agent *a, struct applied *applied, bool *ret_more, struct why *why)
 {
 	_cleanup_(plan_done) struct plan plan = { 0 };
 	int error = plan_forgotten(a, &plan);
 
 	if (!error)
-		error = plan_dirty(a, &plan);
+		error = plan_dirty(a, &plan, ret_more);
 	if (!error && !plan_is_empty(&plan))
 		error = kern_apply(&a->kern, &plan, why);
+	applied->puts += plan_count_puts(&plan);
+	applied->deletes += plan_count_deletes(&plan);
+	applied->services_deleted += plan.deletes[TABLE_SERVICES].count;
+	return error;
+}
+
+static int plan_and_apply(struct agent *a, struct why *why)
+{
+	struct applied applied = { 0 };
+	bool more = true;
+	int error = 0;
+
+	while (!error && more)
+		error = plan_and_apply_some(a, &applied, &more, why);
+	a->puts += applied.puts;
+	a->deletes += applied.deletes;
 	if (error)
 		return error;
-	a->puts += plan_count_puts(&plan);
-	a->deletes += plan_count_deletes(&plan);
-	if (plan_count_puts(&plan) || plan_count_deletes(&plan))
-		log_line(LOG_INFO, "applied %zu puts, %zu deletes", plan_count_puts(&plan),
-			 plan_count_deletes(&plan));
-	if (a->conflicted && plan.deletes[TABLE_SERVICES].count) {
+	if (applied.puts || applied.deletes)
+		log_line(LOG_INFO, "applied %zu puts, %zu deletes", applied.puts, applied.deletes);
+	/* What the source read and what was planned, back to the system: the heap keeps it otherwise. */
+	if (applied.puts >= PLAN_PUTS)
+		malloc_trim(0);
+	if (a->conflicted && applied.services_deleted) {
 		a->conflicted = false;
 		a->pending = true;
 		model_mark_all_dirty(a->model);

@@ -16,7 +16,7 @@ static const struct column columns[] = {
 	{ "ENDPOINT", "endpoint", CELL_TEXT, COLUMN_ALWAYS },
 	{ "NODE", "node", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ZONE", "zone", CELL_TEXT, COLUMN_WIDE },
-	{ "STATE", "state", CELL_TEXT, COLUMN_ALWAYS },
+	{ "STATE", "state", CELL_STATE, COLUMN_ALWAYS },
 	{ "WEIGHT", "weight", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "CONNECTIONS", "connections", CELL_NUMBER, COLUMN_ALWAYS },
 	{ "COST", "cost", CELL_NUMBER, COLUMN_ALWAYS },

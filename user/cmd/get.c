@@ -55,7 +55,7 @@ static const struct column endpoint_columns[] = {
 	{ "NODE", "node", CELL_TEXT, COLUMN_ALWAYS },
 	{ "ZONE", "zone", CELL_TEXT, COLUMN_ALWAYS },
 	{ "WEIGHT", "weight", CELL_NUMBER, COLUMN_ALWAYS },
-	{ "STATE", "health", CELL_TEXT, COLUMN_ALWAYS },
+	{ "STATE", "health", CELL_STATE, COLUMN_ALWAYS },
 	{ "WHY", "why", CELL_TEXT, COLUMN_WIDE },
 	{ "EJECTED UNTIL", "ejected_until", CELL_TEXT, COLUMN_WIDE },
 	{ "CONNECTIONS", "connections", CELL_NUMBER, COLUMN_WIDE },

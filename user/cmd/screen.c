@@ -10,6 +10,8 @@
 
 #include <curses.h>
 
+#include "cmd/colour.h"
+
 enum {
 	ESCAPE = 27,
 	ESCAPE_DELAY_MS = 25, /* what follows the byte of a function key comes sooner, also over ssh */
@@ -21,17 +23,9 @@ enum {
 static SCREEN *screen;
 static bool colours;
 
-/* https://no-color.org */
-static bool colours_are_wanted(void)
-{
-	const char *no = getenv("NO_COLOR");
-
-	return has_colors() && !(no && *no);
-}
-
 static void start_colours(void)
 {
-	colours = colours_are_wanted() && start_color() != ERR;
+	colours = colours_are_wanted(stdout) && has_colors() && start_color() != ERR;
 	if (!colours)
 		return;
 	use_default_colors();

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* libsmartcols for tables, yyjson for JSON, libyaml for YAML. */
+/* libsmartcols for tables, yyjson for JSON; YAML is the same tree, written otherwise. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libsmartcols.h>
-#include <yaml.h>
 #include <yyjson.h>
 
 #include "base/attr.h"
+#include "cmd/colour.h"
 #include "cmd/sheet_impl.h"
+#include "cmd/yaml_tree.h"
 
 struct sheet *sheet_new(const struct column *columns, size_t n_columns)
 {
@@ -121,6 +122,26 @@ static int print_headings(const struct sheet *sheet, bool wide, FILE *to)
 	return fputc('\n', to) == EOF ? -EIO : 0;
 }
 
+static int add_line(struct libscols_table *table, const struct sheet *sheet, size_t row, bool wide)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	size_t place = 0;
+	int error = line ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !error && i < sheet->n_columns; i++) {
+		const struct column *column = &sheet->columns[i];
+		const char *text = cell(sheet, row, i);
+
+		if (!is_shown(column, wide))
+			continue;
+		error = scols_line_set_data(line, place, shown(column, text));
+		if (!error && text && column->kind == CELL_STATE)
+			error = scols_cell_set_color(scols_line_get_cell(line, place), colour_of_state(text));
+		place++;
+	}
+	return error;
+}
+
 static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE *to)
 {
 	_cleanup_(unref_table) struct libscols_table *table = scols_new_table();
@@ -135,27 +156,20 @@ static int print_table(const struct sheet *sheet, bool wide, bool headers, FILE 
 	/* A pipe has no width to fit into. */
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	scols_table_enable_maxout(table, 0);
+	scols_table_enable_colors(table, colours_are_wanted(to));
 	for (size_t i = 0; i < sheet->n_columns; i++) {
 		const struct column *column = &sheet->columns[i];
 		int flags = column->kind == CELL_NUMBER ? SCOLS_FL_RIGHT : 0;
+		struct libscols_column *made;
 
 		if (!is_shown(column, wide))
 			continue;
-		if (!scols_table_new_column(table, column->title, 0, flags))
+		made = scols_table_new_column(table, column->title, 0, flags);
+		if (!made || scols_cell_set_color(scols_column_get_header(made), "bold"))
 			return -ENOMEM;
 	}
 	for (size_t row = 0; row < n_rows(sheet); row++) {
-		struct libscols_line *line = scols_table_new_line(table, NULL);
-		size_t place = 0;
-
-		for (size_t i = 0; line && i < sheet->n_columns; i++) {
-			if (!is_shown(&sheet->columns[i], wide))
-				continue;
-			if (scols_line_set_data(line, place++,
-						shown(&sheet->columns[i], cell(sheet, row, i))))
-				line = NULL;
-		}
-		if (!line)
+		if (add_line(table, sheet, row, wide))
 			return -ENOMEM;
 	}
 	return scols_print_table(table) < 0 ? -EIO : 0;
@@ -189,12 +203,14 @@ static yyjson_mut_val *json_cell(yyjson_mut_doc *doc, enum cell_kind kind, const
 	case CELL_JSON:
 		return yyjson_mut_raw(doc, text);
 	case CELL_NUMBER:
-		return yyjson_mut_uint(doc, strtoull(text, NULL, 10));
+		return strchr(text, '.') ? yyjson_mut_real(doc, strtod(text, NULL))
+					 : yyjson_mut_uint(doc, strtoull(text, NULL, 10));
 	case CELL_BOOL:
 		return yyjson_mut_bool(doc, !strcmp(text, "true"));
 	case CELL_LIST:
 		return json_list(doc, text);
 	case CELL_TEXT:
+	case CELL_STATE:
 		break;
 	}
 	return yyjson_mut_str(doc, text);
@@ -227,10 +243,8 @@ int sheet_print_json_line(const struct sheet *sheet, size_t row, FILE *to)
 	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
 }
 
-static int print_json(const struct sheet *sheet, FILE *to)
+static int fill_json(yyjson_mut_doc *doc, const struct sheet *sheet)
 {
-	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-	_cleanup_(freep) char *text = NULL;
 	yyjson_mut_val *array = yyjson_mut_arr(doc);
 
 	for (size_t row = 0; row < n_rows(sheet); row++) {
@@ -238,89 +252,28 @@ static int print_json(const struct sheet *sheet, FILE *to)
 			return -ENOMEM;
 	}
 	yyjson_mut_doc_set_root(doc, array);
+	return array ? 0 : -ENOMEM;
+}
+
+static int print_json(const struct sheet *sheet, FILE *to)
+{
+	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	_cleanup_(freep) char *text = NULL;
+
+	if (fill_json(doc, sheet))
+		return -ENOMEM;
 	text = yyjson_mut_write(doc, YYJSON_WRITE_PRETTY_TWO_SPACES, NULL);
 	if (!text)
 		return -ENOMEM;
 	return fprintf(to, "%s\n", text) < 0 ? -EIO : 0;
 }
 
-static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length, yaml_scalar_style_t style)
-{
-	yaml_event_t event;
-
-	return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)text, (int)length, 1, 1,
-					    style) &&
-	       yaml_emitter_emit(emitter, &event);
-}
-
-static bool emit_list(yaml_emitter_t *emitter, const char *text)
-{
-	yaml_event_t event;
-	bool fine = yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_FLOW_SEQUENCE_STYLE) &&
-		    yaml_emitter_emit(emitter, &event);
-
-	while (fine && *text) {
-		size_t length = strcspn(text, ",");
-
-		fine = emit_scalar(emitter, text, length, YAML_DOUBLE_QUOTED_SCALAR_STYLE);
-		text += length;
-		text += *text == ',';
-	}
-	return fine && yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
-}
-
-static bool emit_cell(yaml_emitter_t *emitter, const char *text, enum cell_kind kind)
-{
-	/* Text in quotes, so that no reader takes a name for a number or a truth. */
-	yaml_scalar_style_t style = text && (kind == CELL_TEXT || kind == CELL_JSON)
-					    ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
-					    : YAML_PLAIN_SCALAR_STYLE;
-
-	if (text && kind == CELL_LIST)
-		return emit_list(emitter, text);
-	if (!text)
-		text = "null";
-	return emit_scalar(emitter, text, strlen(text), style);
-}
-
-static bool emit_row(yaml_emitter_t *emitter, const struct sheet *sheet, size_t row)
-{
-	yaml_event_t event;
-	bool fine = yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) &&
-		    yaml_emitter_emit(emitter, &event);
-
-	for (size_t i = 0; fine && i < sheet->n_columns; i++) {
-		const struct column *column = &sheet->columns[i];
-
-		fine = emit_scalar(emitter, column->key, strlen(column->key), YAML_PLAIN_SCALAR_STYLE) &&
-		       emit_cell(emitter, cell(sheet, row, i), column->kind);
-	}
-	return fine && yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
-}
-
 static int print_yaml(const struct sheet *sheet, FILE *to)
 {
-	_cleanup_(yaml_emitter_delete) yaml_emitter_t emitter;
-	yaml_sequence_style_t style = n_rows(sheet) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
-	yaml_event_t event;
-	bool fine;
+	_cleanup_(free_doc) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	int error = fill_json(doc, sheet);
 
-	if (!yaml_emitter_initialize(&emitter))
-		return -ENOMEM;
-	yaml_emitter_set_output_file(&emitter, to);
-	yaml_emitter_set_unicode(&emitter, 1);
-	fine = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) &&
-	       yaml_emitter_emit(&emitter, &event) &&
-	       yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) &&
-	       yaml_emitter_emit(&emitter, &event) &&
-	       yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style) &&
-	       yaml_emitter_emit(&emitter, &event);
-	for (size_t row = 0; fine && row < n_rows(sheet); row++)
-		fine = emit_row(&emitter, sheet, row);
-	fine = fine && yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event) &&
-	       yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&
-	       yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event);
-	return fine ? 0 : -EIO;
+	return error ? error : yaml_tree_print(yyjson_mut_doc_get_root(doc), to);
 }
 
 int sheet_print(const struct sheet *sheet, enum sheet_format format, bool headers, FILE *to)

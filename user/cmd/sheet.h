@@ -16,6 +16,7 @@ enum sheet_format {
 
 enum cell_kind {
 	CELL_TEXT,
+	CELL_STATE, /* a text that a terminal shows in its colour: cmd/colour.h */
 	CELL_NUMBER,
 	CELL_BOOL,
 	CELL_JSON, /* already JSON */

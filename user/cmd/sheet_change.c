@@ -23,12 +23,13 @@ static int compare_cells(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-static int compare_keys(const struct order *a, size_t i, const struct order *b, size_t j)
+/* Rows of two sheets, or of one. */
+static int compare_keys(const struct order *a, size_t row, const struct order *b, size_t other)
 {
 	int order = 0;
 
 	for (size_t column = 0; !order && column < a->n_keys; column++)
-		order = compare_cells(cell(a->sheet, a->rows[i], column), cell(b->sheet, b->rows[j], column));
+		order = compare_cells(cell(a->sheet, row, column), cell(b->sheet, other, column));
 	return order;
 }
 
@@ -38,28 +39,23 @@ static bool counts(const struct order *order, size_t column)
 	       is_shown(&order->sheet->columns[column], order->format == SHEET_WIDE);
 }
 
-static int compare_rest(const struct order *a, size_t i, const struct order *b, size_t j)
+static int compare_rest(const struct order *a, size_t row, const struct order *b, size_t other)
 {
 	int order = 0;
 
 	for (size_t column = a->n_keys; !order && column < a->sheet->n_columns; column++) {
 		if (counts(a, column))
-			order = compare_cells(cell(a->sheet, a->rows[i], column),
-					      cell(b->sheet, b->rows[j], column));
+			order = compare_cells(cell(a->sheet, row, column), cell(b->sheet, other, column));
 	}
 	return order;
 }
 
 static int compare_rows(const void *left, const void *right, void *arg)
 {
-	struct order *order = arg;
-	struct order one = *order, other = *order;
-	int result;
+	size_t row = *(const size_t *)left, other = *(const size_t *)right;
+	int result = compare_keys(arg, row, arg, other);
 
-	one.rows = (size_t *)left;
-	other.rows = (size_t *)right;
-	result = compare_keys(&one, 0, &other, 0);
-	return result ? result : compare_rest(&one, 0, &other, 0);
+	return result ? result : compare_rest(arg, row, arg, other);
 }
 
 static int order_make(const struct sheet *sheet, size_t n_keys, enum sheet_format format, struct order *ret)
@@ -101,9 +97,11 @@ static void collect(struct sheet *changes, const struct order *before, const str
 	size_t i = 0, j = 0;
 
 	while (i < before->count || j < now->count) {
-		int order = i == before->count ? 1 : j == now->count ? -1 : compare_keys(before, i, now, j);
+		int order = i == before->count ? 1
+			    : j == now->count  ? -1
+					       : compare_keys(before, before->rows[i], now, now->rows[j]);
 
-		if (!order && compare_rest(before, i, now, j))
+		if (!order && compare_rest(before, before->rows[i], now, now->rows[j]))
 			add_row(changes, "MODIFIED", now, j);
 		else if (order > 0)
 			add_row(changes, "ADDED", now, j);

@@ -10,6 +10,16 @@
 
 #include "base/attr.h"
 
+static void free_read(yyjson_doc **doc)
+{
+	yyjson_doc_free(*doc);
+}
+
+static void free_copy(yyjson_mut_doc **doc)
+{
+	yyjson_mut_doc_free(*doc);
+}
+
 static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length, yaml_scalar_style_t style)
 {
 	yaml_event_t event;
@@ -34,6 +44,16 @@ static bool emit_leaf(yaml_emitter_t *emitter, const yyjson_mut_val *value)
 }
 
 static bool emit_value(yaml_emitter_t *emitter, const yyjson_mut_val *value);
+
+/* What somebody else has written as JSON already. */
+static bool emit_raw(yaml_emitter_t *emitter, const yyjson_mut_val *raw)
+{
+	_cleanup_(free_read) yyjson_doc *read = yyjson_read(yyjson_mut_get_raw((yyjson_mut_val *)raw),
+							    yyjson_mut_get_len((yyjson_mut_val *)raw), 0);
+	_cleanup_(free_copy) yyjson_mut_doc *copy = read ? yyjson_doc_mut_copy(read, NULL) : NULL;
+
+	return copy && emit_value(emitter, yyjson_mut_doc_get_root(copy));
+}
 
 static bool emit_object(yaml_emitter_t *emitter, const yyjson_mut_val *object)
 {
@@ -71,6 +91,8 @@ static bool emit_value(yaml_emitter_t *emitter, const yyjson_mut_val *value)
 		return emit_object(emitter, value);
 	if (yyjson_mut_is_arr((yyjson_mut_val *)value))
 		return emit_array(emitter, value);
+	if (yyjson_mut_is_raw((yyjson_mut_val *)value))
+		return emit_raw(emitter, value);
 	return emit_leaf(emitter, value);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/intern.h"
 #include "base/vec.h"
 
 static void strings_done(char **strings, size_t count)
@@ -25,11 +26,13 @@ static void service_done(struct service *service)
 
 static void endpoint_done(struct endpoint *endpoint)
 {
-	free(endpoint->node);
-	free(endpoint->zone);
-	free(endpoint->pod);
-	strings_done(endpoint->hint_zones, endpoint->n_hint_zones);
-	strings_done(endpoint->hint_nodes, endpoint->n_hint_nodes);
+	intern_release(endpoint->node);
+	intern_release(endpoint->zone);
+	if (!endpoint->hints)
+		return;
+	strings_done(endpoint->hints->zones, endpoint->hints->n_zones);
+	strings_done(endpoint->hints->nodes, endpoint->hints->n_nodes);
+	free(endpoint->hints);
 }
 
 static void slice_done(struct slice *slice)
@@ -135,13 +138,19 @@ static bool service_equal(const struct service *a, const struct service *b)
 	return true;
 }
 
+static bool hints_equal(const struct hints *a, const struct hints *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strings_equal(a->zones, a->n_zones, b->zones, b->n_zones) &&
+	       strings_equal(a->nodes, a->n_nodes, b->nodes, b->n_nodes);
+}
+
 static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return !addr_compare(&a->address, &b->address) && a->ready == b->ready && a->serving == b->serving &&
 	       a->terminating == b->terminating && same(a->node, b->node) && same(a->zone, b->zone) &&
-	       same(a->pod, b->pod) &&
-	       strings_equal(a->hint_zones, a->n_hint_zones, b->hint_zones, b->n_hint_zones) &&
-	       strings_equal(a->hint_nodes, a->n_hint_nodes, b->hint_nodes, b->n_hint_nodes);
+	       a->pod == b->pod && hints_equal(a->hints, b->hints);
 }
 
 static bool slice_equal(const struct slice *a, const struct slice *b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The objects weft knows, as Kubernetes defines them (v1 Service, discovery.k8s.io/v1 EndpointSlice, v1 Node; TCPRoute
- * and ReferenceGrant of gateway.networking.k8s.io), reduced to the fields that decide. Plain data: every pointer is owned by the object; strings are never NULL
- * unless said so. Ports in host order.
+ * and ReferenceGrant of gateway.networking.k8s.io), reduced to the fields that decide. Plain data: every pointer is
+ * owned by the object; strings are never NULL unless said so. Ports in host order.
  */
 #pragma once
 
@@ -78,18 +78,22 @@ struct slice_port {
 	uint8_t protocol;
 };
 
+struct hints {
+	char **zones;
+	size_t n_zones;
+	char **nodes;
+	size_t n_nodes;
+};
+
 struct endpoint {
 	struct addr address;
-	bool ready;	  /* conditions.ready; absent means true */
-	bool serving;	  /* conditions.serving; absent means ready */
-	bool terminating; /* conditions.terminating; absent means false */
-	char *node;	  /* nodeName; "" if absent */
-	char *zone;	  /* "" if absent */
-	char *pod;	  /* targetRef.uid, else its name, else "" */
-	char **hint_zones;
-	size_t n_hint_zones;
-	char **hint_nodes;
-	size_t n_hint_nodes;
+	bool ready;	     /* conditions.ready; absent means true */
+	bool serving;	     /* conditions.serving; absent means ready */
+	bool terminating;    /* conditions.terminating; absent means false */
+	const char *node;    /* nodeName; "" if absent; both are interned (base/intern.h) */
+	const char *zone;    /* "" if absent */
+	uint64_t pod;	     /* hash of targetRef.uid, else of its name; zero without one */
+	struct hints *hints; /* NULL: none */
 };
 
 struct slice {

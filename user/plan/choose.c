@@ -18,6 +18,16 @@ static bool has(char *const *names, size_t count, const char *name)
 	return false;
 }
 
+static bool is_for_node(const struct hints *hints, const char *node)
+{
+	return hints && has(hints->nodes, hints->n_nodes, node);
+}
+
+static bool is_for_zone(const struct hints *hints, const char *zone)
+{
+	return hints && has(hints->zones, hints->n_zones, zone);
+}
+
 enum narrowing {
 	NARROW_NOT,
 	NARROW_TO_NODE,
@@ -35,10 +45,10 @@ static enum narrowing narrowing_of(const struct choose_policy *policy, const str
 
 		if (!endpoint_is_ready(e, policy->publish_not_ready))
 			continue;
-		all_nodes = all_nodes && e->n_hint_nodes;
-		all_zones = all_zones && e->n_hint_zones;
-		our_node = our_node || has(e->hint_nodes, e->n_hint_nodes, policy->node);
-		our_zone = our_zone || has(e->hint_zones, e->n_hint_zones, policy->zone);
+		all_nodes = all_nodes && e->hints && e->hints->n_nodes;
+		all_zones = all_zones && e->hints && e->hints->n_zones;
+		our_node = our_node || is_for_node(e->hints, policy->node);
+		our_zone = our_zone || is_for_zone(e->hints, policy->zone);
 	}
 	if (*policy->node && all_nodes && our_node)
 		return NARROW_TO_NODE;
@@ -49,9 +59,9 @@ static bool is_near(const struct choose_policy *policy, enum narrowing narrowing
 {
 	switch (narrowing) {
 	case NARROW_TO_NODE:
-		return has(e->hint_nodes, e->n_hint_nodes, policy->node);
+		return is_for_node(e->hints, policy->node);
 	case NARROW_TO_ZONE:
-		return has(e->hint_zones, e->n_hint_zones, policy->zone);
+		return is_for_zone(e->hints, policy->zone);
 	case NARROW_NOT:
 		break;
 	}

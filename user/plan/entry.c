@@ -129,7 +129,6 @@ int endpoint_add(struct present *present, uint64_t id, const struct endpoint_row
 	entry->id = id;
 	entry->row = *row;
 	HASH_ADD(by_id, present->endpoints_by_id, id, sizeof(entry->id), entry);
-	HASH_ADD(by_row, present->endpoints_by_row, row, sizeof(entry->row), entry);
 	*ret = entry;
 	return 0;
 }
@@ -137,7 +136,6 @@ int endpoint_add(struct present *present, uint64_t id, const struct endpoint_row
 void endpoint_forget(struct present *present, struct endpoint_entry *entry)
 {
 	HASH_DELETE(by_id, present->endpoints_by_id, entry);
-	HASH_DELETE(by_row, present->endpoints_by_row, entry);
 	free(entry);
 }
 
@@ -229,6 +227,18 @@ static bool identity_complete(const struct present *present, struct endpoint_row
 	return true;
 }
 
+/* The row as a whole is the identity. Few endpoints share an address: those that have left and not gone yet. */
+static struct endpoint_entry *endpoint_find(const struct present *present, const struct endpoint_row *row)
+{
+	struct service_key key = index_key(row);
+	struct index_entry *index = index_find(present, &key);
+	struct endpoint_entry *entry = index ? index->endpoints : NULL;
+
+	while (entry && memcmp(&entry->row, row, sizeof(*row)))
+		entry = entry->next_of_address;
+	return entry;
+}
+
 /* Zeroed, and once: what the kernel counts there must never be undone. */
 static int endpoint_put_state(struct plan *plan, struct endpoint_entry *entry)
 {
@@ -249,7 +259,7 @@ int endpoint_intern(struct present *present, struct plan *plan, const struct end
 	int error;
 
 	if (identity_complete(present, &row, node, zone))
-		HASH_FIND(by_row, present->endpoints_by_row, &row, sizeof(row), entry);
+		entry = endpoint_find(present, &row);
 	if (entry) {
 		*ret_id = entry->id;
 		return endpoint_put_state(plan, entry);

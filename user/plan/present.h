@@ -24,9 +24,9 @@ struct endpoint_entry {
 	struct endpoint_row row;
 	uint64_t id;
 	bool has_state;
-	size_t refs;				/* member rows */
+	uint32_t refs;				/* member rows */
 	struct endpoint_entry *next_of_address; /* an older one */
-	UT_hash_handle by_row, by_id;
+	UT_hash_handle by_id;
 };
 
 /* An address can have two endpoints for a while: that of the old pod and that of the new. */
@@ -85,7 +85,7 @@ struct ids {
 struct present {
 	struct meta_row meta;
 	struct name_entry *names_by_text, *names_by_id;
-	struct endpoint_entry *endpoints_by_row, *endpoints_by_id;
+	struct endpoint_entry *endpoints_by_id;
 	struct index_entry *index;
 	struct service_entry *services_by_key, *services_by_id;
 	struct response_entry *responses;

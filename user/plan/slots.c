@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/attr.h"
+#include "base/gcd.h"
 
 /* What the weights come to. All of them zero counts as all of them one. */
 struct sum {
@@ -115,17 +116,6 @@ struct turn {
 	uint32_t slots;
 	int64_t credit;
 };
-
-static uint64_t gcd(uint64_t a, uint64_t b)
-{
-	while (b) {
-		uint64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
 
 /* Exact shares; returns the length of the round. */
 static uint64_t share_exactly(const struct weighted *endpoints, size_t count, const struct sum *sum,

@@ -8,22 +8,12 @@
 
 #include "base/addr.h"
 #include "base/attr.h"
+#include "base/gcd.h"
 
 enum {
 	/* Of a share that has no exact weight. */
 	SHARE_BITS = 24,
 };
-
-static uint64_t gcd(uint64_t a, uint64_t b)
-{
-	while (b) {
-		uint64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
 
 /* If all that are chosen have weight zero, they share evenly. */
 static uint32_t weight_of(const struct want_endpoint *endpoint, bool even)

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "base/addr.h"
 #include "base/attr.h"
 #include "plan/choose.h"
@@ -140,7 +138,7 @@ static void fill_endpoints(const struct found_list *list, const struct service *
 		ret[i] = (struct want_endpoint){
 			.address = endpoint->address,
 			.port = found->port,
-			.pod = *endpoint->pod ? XXH3_64bits(endpoint->pod, strlen(endpoint->pod)) : 0,
+			.pod = endpoint->pod,
 			.node = endpoint->node,
 			.zone = endpoint->zone,
 			.weight = found->weight,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/intern.h"
 
 enum {
 	PATH_SIZE = 256,
@@ -203,6 +204,16 @@ int field_address(const struct field *field, struct addr *ret)
 	if (!is_one_host(&address))
 		return field_refuse_value(field, "is not the address of one host");
 	*ret = address;
+	return 0;
+}
+
+int field_intern(const struct field *field, const char *text, const char **ret)
+{
+	const char *interned = intern(text);
+
+	if (!interned)
+		return field_out_of_memory(field);
+	*ret = interned;
 	return 0;
 }
 

@@ -60,3 +60,5 @@ int field_address(const struct field *field, struct addr *ret);
 
 /* Copies; NULL counts as "". Returns 0 or -ENOMEM with `why`. */
 int field_copy(const struct field *field, const char *text, char **ret);
+/* As field_copy(), to an interned text (base/intern.h). */
+int field_intern(const struct field *field, const char *text, const char **ret);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "base/addr.h"
 #include "source/parse_object.h"
 
@@ -56,7 +58,7 @@ static int parse_ports(struct parsing *p)
 }
 
 /* hints.forZones or hints.forNodes: a list of objects with a name each. */
-static int parse_hints(const struct field *list, enum name_rule rule, char ***ret, size_t *ret_count)
+static int parse_hint_names(const struct field *list, enum name_rule rule, char ***ret, size_t *ret_count)
 {
 	yyjson_arr_iter items = { 0 };
 	yyjson_val *value;
@@ -88,6 +90,23 @@ static int parse_hints(const struct field *list, enum name_rule rule, char ***re
 	return 0;
 }
 
+static int parse_hints(const struct field *field, struct endpoint *endpoint)
+{
+	struct field zones = field_member(field, "forZones"), nodes = field_member(field, "forNodes");
+	int error = field_is_object(field);
+
+	if (error || !field->value)
+		return error;
+	endpoint->hints = calloc(1, sizeof(*endpoint->hints));
+	if (!endpoint->hints)
+		return field_out_of_memory(field);
+	error = parse_hint_names(&zones, NAME_VALUE, &endpoint->hints->zones, &endpoint->hints->n_zones);
+	if (!error)
+		error = parse_hint_names(&nodes, NAME_SUBDOMAIN, &endpoint->hints->nodes,
+					 &endpoint->hints->n_nodes);
+	return error;
+}
+
 /* What v1beta1 says in a map, and only it: labels of the node. */
 static int parse_old_topology(const struct field *field, const char **node, const char **zone)
 {
@@ -108,8 +127,6 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 	struct field node_field = field_member(field, "nodeName");
 	struct field zone_field = field_member(field, "zone");
 	struct field hints = field_member(field, "hints");
-	struct field zones = field_member(&hints, "forZones");
-	struct field nodes = field_member(&hints, "forNodes");
 	const char *node = NULL, *zone = NULL;
 	int error = field_name(&node_field, NAME_SUBDOMAIN, &node);
 
@@ -118,16 +135,10 @@ static int parse_topology(const struct field *field, struct endpoint *endpoint)
 	if (!error)
 		error = parse_old_topology(field, &node, &zone);
 	if (!error)
-		error = field_copy(field, node, &endpoint->node);
+		error = field_intern(field, node, &endpoint->node);
 	if (!error)
-		error = field_copy(field, zone, &endpoint->zone);
-	if (!error)
-		error = field_is_object(&hints);
-	if (!error)
-		error = parse_hints(&zones, NAME_VALUE, &endpoint->hint_zones, &endpoint->n_hint_zones);
-	if (!error)
-		error = parse_hints(&nodes, NAME_SUBDOMAIN, &endpoint->hint_nodes, &endpoint->n_hint_nodes);
-	return error;
+		error = field_intern(field, zone, &endpoint->zone);
+	return error ? error : parse_hints(&hints, endpoint);
 }
 
 static int parse_conditions(const struct field *field, struct endpoint *endpoint)
@@ -159,7 +170,11 @@ static int parse_pod(const struct field *field, struct endpoint *endpoint)
 		error = field_string(&uid_field, &uid);
 	if (!error)
 		error = field_string(&name_field, &name);
-	return error ? error : field_copy(field, uid && *uid ? uid : name, &endpoint->pod);
+	if (!error && uid && *uid)
+		endpoint->pod = XXH3_64bits(uid, strlen(uid));
+	else if (!error && name && *name)
+		endpoint->pod = XXH3_64bits(name, strlen(name));
+	return error;
 }
 
 static int parse_addresses(const struct field *field, bool v6, struct endpoint *endpoint)
@@ -215,7 +230,9 @@ static int parse_endpoints(struct parsing *p)
 
 	if (error)
 		return error;
-	slice->endpoints = calloc(yyjson_arr_size(endpoints.value) + 1, sizeof(*slice->endpoints));
+	if (!yyjson_arr_size(endpoints.value))
+		return 0;
+	slice->endpoints = calloc(yyjson_arr_size(endpoints.value), sizeof(*slice->endpoints));
 	if (!slice->endpoints)
 		return field_out_of_memory(&endpoints);
 	yyjson_arr_iter_init(endpoints.value, &items);
