@@ -51,7 +51,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests test asan fuzz check format man install uninstall deb clean help
+.PHONY: all tests test asan fuzz check format man install uninstall deb image clean help
 
 all: $(O)/weft ## the weft binary (default)
 
@@ -197,6 +197,9 @@ uninstall: ## what install put there, but for what may have been changed: /etc
 
 deb: $(O)/weft man ## a Debian package, in build
 	scripts/install/deb.sh '$(VERSION)' $(O)
+
+image: $(O)/weft ## a container image, build/weft-image.tar; scripts/image.sh --help tells more
+	scripts/image.sh --build $(O)
 
 clean: ## remove what was built
 	rm -rf $(O)

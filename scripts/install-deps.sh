@@ -10,7 +10,7 @@ PACKAGES=(
 	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev libncurses-dev libmicrohttpd-dev libcurl4-openssl-dev
 	libcriterion-dev shellcheck cppcheck
 	scdoc man-db dpkg-dev debootstrap zsh systemd libclang-rt-dev
-	iproute2 jq procps tmux util-linux python3
+	iproute2 jq procps tmux util-linux python3 python3-yaml curl
 )
 # What the live tests talk to. They start their own: those of the system stay off.
 SERVERS=(redis-server memcached nginx)
@@ -102,6 +102,8 @@ new_servers=()
 for package in "${SERVERS[@]}"; do
 	is_installed "$package" || new_servers+=("$package")
 done
+# Any containerd will do, as that of docker.
+command -v containerd >/dev/null || new_servers+=(containerd)
 missing+=("${new_servers[@]}")
 # The version that counts for the layout where there is one, else whichever: it says then why it is not used.
 if ! command -v clang-format-14 >/dev/null && ! is_installed clang-format; then

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-TIERS=(check unit asan bpf live)
+TIERS=(check unit asan bpf live deploy)
 # Not by default: they take long.
 SLOW_TIERS=(fuzz package kernels soak)
 JOBS=$(nproc)
@@ -20,6 +20,7 @@ usage() {
 		  asan   the same with address and undefined-behaviour sanitizers
 		  bpf    the decisions of the kernel half, with the real verifier and maps
 		  live   pods as network namespaces, real sockets, real failures
+		  deploy the container image, unpacked and run; Kubernetes manifests and Helm chart
 
 		and, only if it is named, because it takes minutes:
 		  kernels  the build on kernels 6.1 and 7.3 in virtual machines, and their driver
@@ -110,6 +111,7 @@ run_tier() {
 		;;
 	bpf) make -s "-j$JOBS" build/bpf_tests && criterion build/bpf_tests ;;
 	live) make -s "-j$JOBS" all tests && SOAK_CONNECTIONS='' tests/live/run.sh ;;
+	deploy) make -s "-j$JOBS" all && tests/deploy/run.sh ;;
 	kernels) run_kernels ;;
 	fuzz) make -s "-j$JOBS" fuzz && tests/fuzz/run.sh ;;
 	package) make -s "-j$JOBS" all && tests/package/run.sh ;;

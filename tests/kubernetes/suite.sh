@@ -76,10 +76,14 @@ suite_up() {
 		--listen-peer-urls http://127.0.0.1:12380 --initial-advertise-peer-urls http://127.0.0.1:12380 \
 		--initial-cluster default=http://127.0.0.1:12380
 	api_start 16443
+	controllers_start
+	printf 'apiVersion: v1\nkind: Node\nmetadata: {name: node%s, labels: {topology.kubernetes.io/zone: zone-%s}}\n---\n' 1 a 2 b | k apply -f - >/dev/null
+}
+
+controllers_start() {
 	plane_start controllers "$BIN/kube-controller-manager" --kubeconfig="$(config_of 16443)" --leader-elect=false \
 		--bind-address=127.0.0.1 --secure-port=16453 --cert-dir="$PLANE/certs-controllers" --service-account-private-key-file=sa.key \
 		--root-ca-file=ca.crt --allocate-node-cidrs=false \
 		--controllers='*,-node-ipam-controller,-ttl-controller,-node-lifecycle-controller,-pod-garbage-collector-controller,-taint-eviction-controller'
 	wait_for 60 has_account || die "the controllers do not come up: $(tail -n 5 "$PLANE/controllers.log")"
-	printf 'apiVersion: v1\nkind: Node\nmetadata: {name: node%s, labels: {topology.kubernetes.io/zone: zone-%s}}\n---\n' 1 a 2 b | k apply -f - >/dev/null
 }

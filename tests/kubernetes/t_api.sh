@@ -142,6 +142,12 @@ kube_named_pod() {
 		status: {phase: "Running", podIP: $four, podIPs: [{ip: $four}, {ip: $six}], conditions: [{type: "Ready", status: "True"}]}}')" >/dev/null
 }
 
+# They are slow to find out that their server is back: half a minute, and more.
+controllers_again() {
+	plane_end controllers
+	controllers_start
+}
+
 # The server dies; another one with the same etcd goes on, and services change; the first comes back.
 api_killed() {
 	begin
@@ -162,6 +168,7 @@ api_killed() {
 	api_start 16443
 	plane_end api-16543
 	says "kubernetes: services: well again" 60
+	controllers_again
 	kube_pod b2 web
 	await_chosen web 2
 	rows_agree
@@ -182,12 +189,13 @@ api_restarted() {
 	# shellcheck disable=SC2086 # one option or none
 	api_start 16443 $version
 	says "well again" 60
+	controllers_again
 	k -n "$NAMESPACE" delete pod a1 --force --grace-period=0 >/dev/null 2>&1
 	kube_pod b1 web
 	kube_pod b2 web
 	await_chosen web 2
 	rows_agree
-	[ -z "$version" ] || is "$(k get --raw /version | jq -r .minor)" "${version##*.}"
+	[ -z "$version" ] || is "$(k get --raw /version | jq -r '.emulationMinor // .minor')" "${version##*.}"
 	finish
 	if [ -n "$version" ]; then
 		plane_end api-16443
@@ -203,12 +211,12 @@ api_rights() {
 	kube_pod a1 web
 	kube_up "$LAB/tmp/config"
 	await_chosen web 1
-	k delete clusterrolebinding weft-test >/dev/null
+	k delete clusterrolebinding weft >/dev/null
 	agent_end "$AGENT"
 	agent_start 1 --source "kubernetes:$LAB/tmp/config"
 	says "services: HTTP status 403: .*forbidden"
 	is "$(endpoints_of web)" 1 "endpoints without any rights"
-	k create clusterrolebinding weft-test --clusterrole=weft-test --serviceaccount="$NAMESPACE:weft" >/dev/null
+	rights_given
 	says "services: well again" 60
 	says '^ready$' 60
 	kube_pod b1 web
@@ -218,23 +226,25 @@ api_rights() {
 	plane_end api-16443
 	api_start 16443
 	says "HTTP status 401" 60
+	controllers_again
 	new_token two
 	says "services: well again" 60
 	kube_pod b2 web
 	await_chosen web 3
 	rows_agree
 	finish
-	k delete clusterrolebinding weft-test >/dev/null
-	k delete clusterrole weft-test >/dev/null
+	k delete clusterrolebinding weft >/dev/null
+	k delete clusterrole weft >/dev/null
 }
 
 rights_up() {
-	k -n "$NAMESPACE" create serviceaccount weft >/dev/null
-	k create clusterrole weft-test --verb=get,list,watch --resource=services,nodes,endpointslices.discovery.k8s.io >/dev/null
-	k create clusterrolebinding weft-test --clusterrole=weft-test --serviceaccount="$NAMESPACE:weft" >/dev/null
+	rights_given
 	plane_config "$LAB/tmp/config" 16443 "{\"tokenFile\": \"$LAB/tmp/token\"}"
 	new_token one
 }
+
+# Those of the manifests
+rights_given() { sed "s/namespace: weft-system/namespace: $NAMESPACE/" "$ROOT/scripts/deploy/manifests/rbac.yaml" | k apply -f - >/dev/null; }
 
 new_token() {
 	k -n "$NAMESPACE" create secret generic "$1" >/dev/null

@@ -228,10 +228,10 @@ static int plan_and_apply(struct agent *a, struct why *why)
 
 	while (!error && more)
 		error = plan_and_apply_some(a, &applied, &more, why);
-	if (error)
-		return error;
 	a->puts += applied.puts;
 	a->deletes += applied.deletes;
+	if (error)
+		return error;
 	if (applied.puts || applied.deletes)
 		log_line(LOG_INFO, "applied %zu puts, %zu deletes", applied.puts, applied.deletes);
 	/* What the source read and what was planned, back to the system: the heap keeps it otherwise. */
@@ -264,6 +264,16 @@ static void recount(struct agent *a)
 			 (unsigned long long)adopted);
 }
 
+/* Of a plan that failed, something may be missing until the kernel was read again, whatever went well since. */
+static void note_success(struct agent *a)
+{
+	if (uv_is_active((uv_handle_t *)&a->retry))
+		return;
+	a->kernel_why = (struct why){ "" };
+	if (source_complete(a->source) && !a->pending)
+		a->whole = true;
+}
+
 /* The one place where wanted and present meet. */
 static void agent_sync(struct agent *a)
 {
@@ -276,9 +286,7 @@ static void agent_sync(struct agent *a)
 	}
 	if (present_has_garbage(a->present) && !uv_is_active((uv_handle_t *)&a->reap))
 		uv_timer_start(&a->reap, on_reap, a->kern.no_barrier ? REAP_BLIND_MS : REAP_MS, 0);
-	a->kernel_why = (struct why){ "" };
-	if (source_complete(a->source) && !a->pending)
-		a->whole = true;
+	note_success(a);
 	if (!a->ready && !a->pending && source_has_begun(a->source)) {
 		a->ready = true;
 		recount(a);
@@ -426,7 +434,7 @@ static void fill_report(void *arg, struct report *ret)
 		.puts = a->puts,
 		.deletes = a->deletes,
 		.kernel_errors = a->kernel_errors,
-		.kernel_wrong = a->kernel_why,
+		.kernel_wrong = *a->kernel_why.text ? a->kernel_why : a->attach_why,
 	};
 	source_status(a->source, &ret->source);
 	for (int i = 0; i < OBJECT_KINDS; i++)

@@ -450,13 +450,18 @@ static char *print_path(const struct watch *watch)
 {
 	const struct watch_what *what = watch->what;
 	_cleanup_(query_done) struct query query = { 0 };
+	char *text;
 
 	if (what->namespace)
 		query_path(&query, "%s/namespaces/%s/%s", what->apis[watch->api], what->namespace,
 			   what->plural);
 	else
 		query_path(&query, "%s/%s", what->apis[watch->api], what->plural);
-	return print_query(watch, &query) ? NULL : TAKE_PTR(query.text);
+	if (print_query(watch, &query))
+		return NULL;
+	text = query.text;
+	query.text = NULL;
+	return text;
 }
 
 static void begin(struct watch *watch)

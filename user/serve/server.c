@@ -23,7 +23,7 @@ enum {
 struct client {
 	int fd;
 	uint64_t since;
-	bool trusted; /* may see what is for the administrator */
+	bool trusted; /* may be heard: at the abstract socket, only root or who we are */
 	bool told;    /* to go */
 	struct client *prev, *next;
 };
