@@ -10,7 +10,7 @@ PACKAGES=(
 	libuv1-dev libyaml-dev libsmartcols-dev libxxhash-dev uthash-dev libmnl-dev libncurses-dev libmicrohttpd-dev libcurl4-openssl-dev
 	libcriterion-dev shellcheck cppcheck
 	scdoc man-db dpkg-dev debootstrap zsh systemd libclang-rt-dev
-	iproute2 jq procps tmux util-linux python3 python3-yaml curl
+	iproute2 jq procps tmux util-linux python3 python3-yaml curl openssl
 )
 # What the live tests talk to. They start their own: those of the system stay off.
 SERVERS=(redis-server memcached nginx)

@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-TIERS=(check unit asan bpf live deploy)
+TIERS=(check unit asan bpf live)
 # Not by default: they take long.
-SLOW_TIERS=(fuzz package kernels soak)
+SLOW_TIERS=(deploy fuzz package kernels kubernetes soak)
 JOBS=$(nproc)
 V=${V:-0}
 
@@ -20,11 +20,12 @@ usage() {
 		  asan   the same with address and undefined-behaviour sanitizers
 		  bpf    the decisions of the kernel half, with the real verifier and maps
 		  live   pods as network namespaces, real sockets, real failures
-		  deploy the container image, unpacked and run; Kubernetes manifests and Helm chart
 
 		and, only if it is named, because it takes minutes:
 		  kernels  the build on kernels 6.1 and 7.3 in virtual machines, and their driver
 		  fuzz     inputs that libFuzzer thinks up, SECONDS_EACH (15) for every parser
+		  deploy   the container image, unpacked and run; Kubernetes manifests and Helm chart
+		  kubernetes  a real API server with its controllers, which it builds first
 		  package  the Debian package in a fresh system: installed, upgraded, removed
 		  soak     the splice under SOAK_CONNECTIONS (1000000) connections, each byte of which is looked at
 
@@ -113,6 +114,7 @@ run_tier() {
 	live) make -s "-j$JOBS" all tests && SOAK_CONNECTIONS='' tests/live/run.sh ;;
 	deploy) make -s "-j$JOBS" all && tests/deploy/run.sh ;;
 	kernels) run_kernels ;;
+	kubernetes) make -s "-j$JOBS" all tests && tests/kubernetes/run.sh ;;
 	fuzz) make -s "-j$JOBS" fuzz && tests/fuzz/run.sh ;;
 	package) make -s "-j$JOBS" all && tests/package/run.sh ;;
 	soak) make -s "-j$JOBS" all tests && run_soak ;;
