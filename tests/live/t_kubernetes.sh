@@ -52,7 +52,7 @@ asked() {
 	END
 }
 
-has_asked() { asked | grep -qE "$1"; }
+has_asked() { grep -qE "$1" <<<"$(asked)"; }
 
 # service NAME NUMBER: with its port 80 to port 8080 of the endpoints
 service() {
